@@ -1,0 +1,1 @@
+"""What the world said, and since when it could be known: sources in, facts out."""

@@ -1,0 +1,111 @@
+"""Sessions of the New York Stock Exchange and their closing instants, over exchange_calendars."""
+
+from __future__ import annotations
+
+import warnings
+from bisect import bisect_left, bisect_right
+from datetime import UTC, datetime
+from functools import cache
+
+from collectors.errors import BadInput
+
+EXCHANGE = "XNYS"
+FIRST_SESSION = "1990-01-02"
+
+
+def instant(moment: datetime) -> str:
+    """Return an aware datetime as the UTC text that every ``*_at`` column holds."""
+    if moment.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc_now() -> str:
+    """Return the present instant; the only clock below the command line, for defaults alone."""
+    return instant(datetime.now(UTC))
+
+
+@cache
+def _schedule() -> tuple[list[str], list[str], dict[str, int]]:
+    """Every session known to the calendar, its close, and its position; loads pandas on first use."""
+    import exchange_calendars
+
+    with warnings.catch_warnings():  # its own use of pandas' older spellings
+        warnings.simplefilter("ignore")
+        calendar = exchange_calendars.get_calendar(EXCHANGE, start=FIRST_SESSION)
+        sessions = [str(day) for day in calendar.sessions.strftime("%Y-%m-%d")]
+        closes = [str(at) for at in calendar.closes.dt.strftime("%Y-%m-%dT%H:%M:%SZ")]
+    return sessions, closes, {session: position for position, session in enumerate(sessions)}
+
+
+def is_session(session: str) -> bool:
+    """Tell whether a date is a trading session."""
+    return session in _schedule()[2]
+
+
+def session_close(session: str) -> str:
+    """Return the instant a session closes, half days included.
+
+    Raises
+    ------
+    BadInput
+        The date is no session of the exchange (a weekend, a holiday, or outside 1990 to next year).
+    """
+    _, closes, position = _schedule()
+    try:
+        return closes[position[session]]
+    except KeyError:
+        raise BadInput(
+            f"{session} is not a trading session of {EXCHANGE}; the one before it is "
+            f"{last_session_on_or_before(session)}"
+        ) from None
+
+
+def closes_by_session() -> dict[str, str]:
+    """Return every session's close; for loops over many rows."""
+    sessions, closes, _ = _schedule()
+    return dict(zip(sessions, closes, strict=True))
+
+
+def sessions_between(first: str, last: str) -> list[str]:
+    """Return the sessions from ``first`` to ``last``, both included where they are sessions."""
+    sessions = _schedule()[0]
+    return sessions[bisect_left(sessions, first) : bisect_right(sessions, last)]
+
+
+def last_session_on_or_before(on: str) -> str:
+    """Return the last session that is not after a calendar date."""
+    sessions = _schedule()[0]
+    position = bisect_right(sessions, on)
+    if position == 0:
+        raise BadInput(f"{on} is before the first session known, {sessions[0]}")
+    return sessions[position - 1]
+
+
+def session_after(session: str, count: int) -> str:
+    """Return the session ``count`` sessions later (earlier where negative)."""
+    sessions, _, position = _schedule()
+    if session not in position:
+        raise BadInput(f"{session} is not a trading session of {EXCHANGE}")
+    target = position[session] + count
+    if not 0 <= target < len(sessions):
+        raise BadInput(f"{count} sessions from {session} lies outside the calendar")
+    return sessions[target]
+
+
+def session_of(at: str) -> str:
+    """Return the session at whose close an instant is first known: after the close means the next one."""
+    sessions, closes, _ = _schedule()
+    position = bisect_left(closes, at)
+    if position == len(closes):
+        raise BadInput(f"{at} lies after the calendar's last session, {sessions[-1]}")
+    return sessions[position]
+
+
+def last_closed_session(now: str) -> str:
+    """Return the last session that has closed at an instant."""
+    sessions, closes, _ = _schedule()
+    position = bisect_right(closes, now)
+    if position == 0:
+        raise BadInput(f"{now} lies before the first close known")
+    return sessions[position - 1]

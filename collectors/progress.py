@@ -1,0 +1,15 @@
+"""How long work reports on itself, whoever listens: a terminal, a window, nobody."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Called often and cheaply: ``done`` of ``total`` units of a named stage are finished."""
+
+    def __call__(self, stage: str, done: int, total: int, message: str = "") -> None: ...
+
+
+def silent(stage: str, done: int, total: int, message: str = "") -> None:
+    """Nobody listens."""

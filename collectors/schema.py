@@ -1,0 +1,128 @@
+"""Tables of facts, as ordered migrations (set "collectors"); a released migration is never edited."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("collectors")
+
+APPEND_ONLY = """
+CREATE TRIGGER {table}_is_never_updated BEFORE UPDATE ON {table}
+BEGIN SELECT RAISE(ABORT, '{table} is append-only: a correction is a new row'); END;
+CREATE TRIGGER {table}_is_never_deleted BEFORE DELETE ON {table}
+BEGIN SELECT RAISE(ABORT, '{table} is append-only: a correction is a new row'); END;
+"""
+
+
+@migrations()
+def m001_facts(db: Database) -> None:
+    """Every table of facts, with the triggers that keep them append-only."""
+    run_script(
+        db,
+        """
+        CREATE TABLE price_bar (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            session TEXT NOT NULL,
+            open REAL NOT NULL CHECK (open > 0),
+            high REAL NOT NULL CHECK (high > 0),
+            low REAL NOT NULL CHECK (low > 0),
+            close REAL NOT NULL CHECK (close > 0),
+            volume REAL NOT NULL CHECK (volume >= 0),
+            source TEXT NOT NULL,
+            available_at TEXT NOT NULL,
+            UNIQUE (ticker, session, source, available_at)
+        ) STRICT;
+        CREATE TABLE corporate_action (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            session TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('split', 'dividend')),
+            ratio_or_amount REAL NOT NULL CHECK (ratio_or_amount >= 0),
+            source TEXT NOT NULL,
+            available_at TEXT NOT NULL,
+            UNIQUE (ticker, session, kind, source, available_at)
+        ) STRICT;
+        CREATE TABLE post (
+            post_id TEXT PRIMARY KEY,
+            source TEXT NOT NULL,
+            community TEXT NOT NULL,
+            title TEXT NOT NULL,
+            body TEXT NOT NULL,
+            score INTEGER NOT NULL,
+            comment_count INTEGER NOT NULL,
+            created_at TEXT NOT NULL,
+            available_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX post_by_time ON post (available_at);
+        CREATE TABLE post_mention (
+            post_id TEXT NOT NULL REFERENCES post (post_id),
+            ticker TEXT NOT NULL,
+            PRIMARY KEY (post_id, ticker)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX post_mention_by_ticker ON post_mention (ticker);
+        CREATE TABLE post_sentiment (
+            post_id TEXT NOT NULL REFERENCES post (post_id),
+            scorer TEXT NOT NULL,
+            positive REAL NOT NULL,
+            neutral REAL NOT NULL,
+            negative REAL NOT NULL,
+            scored_at TEXT NOT NULL,
+            PRIMARY KEY (post_id, scorer),
+            CHECK (abs(positive + neutral + negative - 1) < 1e-3)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE macro_observation (
+            series_id TEXT NOT NULL,
+            observed_on TEXT NOT NULL,
+            value REAL NOT NULL,
+            released_on TEXT NOT NULL,
+            available_at TEXT NOT NULL,
+            PRIMARY KEY (series_id, observed_on, available_at)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE earnings_announcement (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            announced_on TEXT NOT NULL,
+            time_of_day TEXT NOT NULL CHECK (time_of_day IN ('pre', 'post', 'unknown')),
+            source TEXT NOT NULL,
+            available_at TEXT NOT NULL,
+            UNIQUE (ticker, announced_on, source, available_at)
+        ) STRICT;
+        CREATE TABLE job_run (
+            id INTEGER PRIMARY KEY,
+            job TEXT NOT NULL,
+            started_at TEXT NOT NULL,
+            finished_at TEXT NOT NULL,
+            outcome TEXT NOT NULL CHECK (outcome IN ('done', 'retry', 'skipped', 'failed')),
+            rows INTEGER NOT NULL,
+            message TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX job_run_by_job ON job_run (job, started_at);
+        """,
+    )
+    for table in FACT_TABLES:
+        run_script(db, APPEND_ONLY.format(table=table))
+
+
+FACT_TABLES = (
+    "price_bar",
+    "corporate_action",
+    "post",
+    "post_mention",
+    "post_sentiment",
+    "macro_observation",
+    "earnings_announcement",
+    "job_run",
+)
+
+
+def run_script(db: Database, script: str) -> None:
+    """Execute statements one by one: sqlite3's executescript would commit the migration's transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if statement.strip() and sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""

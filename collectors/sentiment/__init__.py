@@ -1,0 +1,1 @@
+"""Text to sentiment: FinBERT where it is installed, a compact scorer until then."""

@@ -1,0 +1,522 @@
+"""All SQL on facts: open the one SQLite file, save batches whole or not at all, load what was known when."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database, Migrations
+
+from collectors import schema
+from collectors.errors import DatabaseBusy, StorageError
+from collectors.market_calendar import utc_now
+from collectors.records import (
+    CorporateAction,
+    EarningsAnnouncement,
+    JobRun,
+    MacroObservation,
+    Post,
+    PostMention,
+    PostSentiment,
+    PriceBar,
+)
+
+BUSY_TIMEOUT_S = 15.0
+
+
+# Opening ------------------------------------------------------------------------------------------
+
+
+def open_database(path: Path, *more: Migrations) -> sqlite3.Connection:
+    """Open the record for reading and writing, creating or upgrading it where needed.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file; its folder is created.
+    *more : Migrations
+        The migration sets of the packages above, applied after the one of the facts.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be opened or written, is no database, or was made by a newer program.
+    DatabaseBusy
+        Another process holds the write lock.
+    """
+    with _storage_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the folder {path.parent} cannot be created: {error}") from error
+        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA foreign_keys = ON")
+            _migrate(db, path, (schema.migrations, *more))
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open the record for reading alone; a reader never waits for a writer.
+
+    Raises
+    ------
+    StorageError
+        There is no such file, or it is no database.
+    """
+    if not path.is_file():
+        raise StorageError(f"there is no database at {path}; import or collect something first")
+    with _storage_errors(path):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+@contextmanager
+def writing(db: sqlite3.Connection) -> Iterator[None]:
+    """Hold the write lock for one batch: all of it is saved, or nothing; nests without effect."""
+    if db.in_transaction:
+        yield
+        return
+    with _storage_errors(_path_of(db)):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:  # a full disk may have rolled back already
+                db.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def _storage_errors(path: Path | str) -> Iterator[None]:
+    """The one door through which sqlite3's errors become ours."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise DatabaseBusy(
+                f"another program has been writing to {path} for {BUSY_TIMEOUT_S:.0f} s; "
+                "wait until it is done, or stop it, and try again"
+            ) from error
+        if name.startswith("SQLITE_FULL"):
+            raise StorageError(
+                f"there is no room left to write {path}; nothing of this batch was saved: "
+                "make room on the disk and try again"
+            ) from error
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")):
+            raise StorageError(
+                f"{path} cannot be written ({error}); check its permissions and its disk, "
+                "or choose another folder with --home"
+            ) from error
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            raise StorageError(
+                f"{path} is damaged or no Barograph database ({error}); set it aside and restore a backup"
+            ) from error
+        raise
+
+
+def _path_of(db: sqlite3.Connection) -> str:
+    return str(db.execute("PRAGMA database_list").fetchone()[2]) or "the database"
+
+
+def _migrate(db: sqlite3.Connection, path: Path, sets: Sequence[Migrations]) -> None:
+    wrapped = Database(db)
+    for migrations in sets:
+        known = {migration.name for migration in migrations._migrations}
+        applied = {migration.name for migration in migrations.applied(wrapped)}
+        if applied - known:
+            raise StorageError(
+                f"{path} was written by a newer Barograph (it has {sorted(applied - known)[0]}); "
+                "update the program"
+            )
+        if applied == known:
+            continue
+        if applied:
+            _back_up(db, path)
+        with writing(db):  # two programs may open a new home at the same time
+            for migration in migrations.pending(wrapped):
+                migration.fn(wrapped)
+                migrations._record_applied(wrapped, migration.name)
+
+
+def _back_up(db: sqlite3.Connection, path: Path) -> None:
+    stamp = utc_now().replace(":", "")
+    with closing(sqlite3.connect(path.with_name(f"{path.stem}.before-upgrade-{stamp}.db"))) as copy:
+        db.backup(copy)
+
+
+# Saving: each batch in one transaction, each rerun without effect ---------------------------------
+
+
+def save_price_bars(db: sqlite3.Connection, bars: Iterable[PriceBar], recorded_at: str) -> int:
+    """Save bars that are new or differ from what their source said before; return the rows added.
+
+    A first bar keeps its own ``available_at``. A changed one is a correction: a new row that could
+    not be known before ``recorded_at``.
+    """
+    by_series: dict[tuple[str, str], list[PriceBar]] = defaultdict(list)
+    for bar in bars:
+        by_series[bar.ticker, bar.source].append(bar)
+    added = 0
+    with writing(db):
+        for (ticker, source), series in by_series.items():
+            known = {
+                row[0]: row[1:]
+                for row in db.execute(
+                    "SELECT session, open, high, low, close, volume FROM price_bar "
+                    "WHERE ticker = ? AND source = ? AND session BETWEEN ? AND ? "
+                    "ORDER BY session, available_at",
+                    (
+                        ticker,
+                        source,
+                        min(b.session for b in series),
+                        max(b.session for b in series),
+                    ),
+                )
+            }
+            rows = []
+            for bar in series:
+                values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+                before = known.get(bar.session)
+                if before == values:
+                    continue
+                at = bar.available_at if before is None else max(bar.available_at, recorded_at)
+                known[bar.session] = values
+                rows.append((ticker, bar.session, *values, source, at))
+            before_insert = db.total_changes
+            db.executemany(
+                "INSERT OR IGNORE INTO price_bar (ticker, session, open, high, low, close, volume, "
+                "source, available_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            added += db.total_changes - before_insert
+    return added
+
+
+def save_corporate_actions(
+    db: sqlite3.Connection, actions: Iterable[CorporateAction], recorded_at: str
+) -> int:
+    """Save actions that are new or differ from what their source said before; return the rows added."""
+    added = 0
+    with writing(db):
+        for action in actions:
+            before = db.execute(
+                "SELECT ratio_or_amount FROM corporate_action WHERE ticker = ? AND session = ? "
+                "AND kind = ? AND source = ? ORDER BY available_at DESC LIMIT 1",
+                (action.ticker, action.session, action.kind, action.source),
+            ).fetchone()
+            if before is not None and before[0] == action.ratio_or_amount:
+                continue
+            at = action.available_at if before is None else max(action.available_at, recorded_at)
+            db.execute(
+                "INSERT INTO corporate_action (ticker, session, kind, ratio_or_amount, source, "
+                "available_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (*astuple(action)[:5], at),
+            )
+            added += 1
+    return added
+
+
+def save_posts(db: sqlite3.Connection, posts: Iterable[Post], mentions: Iterable[PostMention]) -> int:
+    """Save posts not seen before, and who they speak of; return the posts added.
+
+    The first version of a post is the one that could be known: a later edit changes nothing here.
+    """
+    with writing(db):
+        before = db.total_changes
+        db.executemany("INSERT OR IGNORE INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", map(astuple, posts))
+        added = db.total_changes - before
+        db.executemany("INSERT OR IGNORE INTO post_mention VALUES (?, ?)", map(astuple, mentions))
+    return added
+
+
+def save_sentiment(db: sqlite3.Connection, scores: Iterable[PostSentiment]) -> int:
+    """Save scores beside those of other scorers; a post keeps its first score by a scorer."""
+    return _insert_new(db, "INSERT OR IGNORE INTO post_sentiment VALUES (?, ?, ?, ?, ?, ?)", scores)
+
+
+def save_macro(db: sqlite3.Connection, observations: Iterable[MacroObservation], recorded_at: str) -> int:
+    """Save vintages not seen before; return the rows added.
+
+    The same vintage with another value is a correction: it is known since ``recorded_at``.
+    """
+    rows = []
+    known: dict[str, dict[tuple[str, str], float]] = {}
+    with writing(db):
+        for row in observations:
+            if row.series_id not in known:
+                known[row.series_id] = {
+                    (observed_on, available_at): value
+                    for observed_on, available_at, value in db.execute(
+                        "SELECT observed_on, available_at, value FROM macro_observation WHERE series_id = ?",
+                        (row.series_id,),
+                    )
+                }
+            vintages = known[row.series_id]
+            before = vintages.get((row.observed_on, row.available_at))
+            if before is None:
+                at, released_on = row.available_at, row.released_on
+            elif before == row.value or row.value == vintages.get(
+                (row.observed_on, _last_vintage(vintages, row.observed_on))
+            ):
+                continue
+            else:
+                at, released_on = recorded_at, recorded_at[:10]
+            vintages[row.observed_on, at] = row.value
+            rows.append((row.series_id, row.observed_on, row.value, released_on, at))
+        before_insert = db.total_changes
+        db.executemany("INSERT OR IGNORE INTO macro_observation VALUES (?, ?, ?, ?, ?)", rows)
+        return db.total_changes - before_insert
+
+
+def _last_vintage(vintages: dict[tuple[str, str], float], observed_on: str) -> str:
+    return max(at for day, at in vintages if day == observed_on)
+
+
+def save_earnings(db: sqlite3.Connection, announcements: Iterable[EarningsAnnouncement]) -> int:
+    """Save announcements not seen before; return the rows added."""
+    return _insert_new(
+        db,
+        "INSERT OR IGNORE INTO earnings_announcement (ticker, announced_on, time_of_day, source, "
+        "available_at) VALUES (?, ?, ?, ?, ?)",
+        announcements,
+    )
+
+
+def save_job_run(db: sqlite3.Connection, run: JobRun) -> None:
+    """Record how a job ended."""
+    with writing(db):
+        db.execute(
+            "INSERT INTO job_run (job, started_at, finished_at, outcome, rows, message) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            astuple(run),
+        )
+
+
+def _insert_new(db: sqlite3.Connection, statement: str, records: Iterable[object]) -> int:
+    with writing(db):
+        before = db.total_changes
+        db.executemany(statement, (astuple(record) for record in records))  # type: ignore[call-overload]
+        return db.total_changes - before
+
+
+# Loading: what was known at an instant ------------------------------------------------------------
+
+
+BarTuple = tuple[str, str, float, float, float, float, float]
+
+
+def load_bars(
+    db: sqlite3.Connection,
+    known_at: str,
+    tickers: Sequence[str] | None = None,
+    first_session: str = "",
+) -> list[BarTuple]:
+    """Return (ticker, session, open, high, low, close, volume) as known at an instant.
+
+    One row per ticker and session, sorted by both: the version with the latest ``available_at``; of
+    two sources that spoke at the same instant, the one recorded first.
+    """
+    rows = _select_in(
+        db,
+        "SELECT ticker, session, open, high, low, close, volume FROM price_bar "
+        "WHERE available_at <= ? AND session >= ? {tickers} "
+        "ORDER BY ticker, session, available_at, id DESC",
+        (known_at, first_session),
+        tickers,
+    )
+    return list({(row[0], row[1]): row for row in rows}.values())
+
+
+def load_actions(
+    db: sqlite3.Connection, known_at: str, tickers: Sequence[str] | None = None
+) -> list[tuple[str, str, str, float]]:
+    """Return (ticker, session, kind, ratio_or_amount) as known at an instant, chosen as bars are."""
+    rows = _select_in(
+        db,
+        "SELECT ticker, session, kind, ratio_or_amount FROM corporate_action "
+        "WHERE available_at <= ? {tickers} ORDER BY ticker, session, kind, available_at, id DESC",
+        (known_at,),
+        tickers,
+    )
+    return list({row[:3]: row for row in rows}.values())
+
+
+def load_sentiment(
+    db: sqlite3.Connection, known_at: str, scorer: str, tickers: Sequence[str] | None = None
+) -> list[tuple[str, str, float, float, float]]:
+    """Return (ticker, available_at, positive, neutral, negative) of the posts known at an instant.
+
+    A score is a fixed function of the text, so it counts as known since the post was.
+    """
+    return _select_in(
+        db,
+        "SELECT ticker, available_at, positive, neutral, negative FROM post_mention "
+        "JOIN post USING (post_id) JOIN post_sentiment USING (post_id) "
+        "WHERE available_at <= ? AND scorer = ? {tickers} "
+        "ORDER BY ticker, available_at, post_id",
+        (known_at, scorer),
+        tickers,
+    )
+
+
+def load_macro(
+    db: sqlite3.Connection, known_at: str, series_ids: Sequence[str] | None = None
+) -> list[tuple[str, str, float, str]]:
+    """Return (series_id, observed_on, value, available_at), every vintage known at an instant.
+
+    Sorted by series, then by ``available_at``, then by ``observed_on``.
+    """
+    return _select_in(
+        db,
+        "SELECT series_id, observed_on, value, available_at FROM macro_observation "
+        "WHERE available_at <= ? {tickers} ORDER BY series_id, available_at, observed_on",
+        (known_at,),
+        series_ids,
+        column="series_id",
+    )
+
+
+def load_tickers(db: sqlite3.Connection, known_at: str = "9999") -> list[str]:
+    """Return the tickers that have at least one bar known at an instant, sorted."""
+    rows = db.execute(
+        "SELECT DISTINCT ticker FROM price_bar WHERE available_at <= ? ORDER BY ticker", (known_at,)
+    )
+    return [row[0] for row in rows]
+
+
+def last_session(db: sqlite3.Connection, known_at: str = "9999") -> str | None:
+    """Return the newest session with a bar known at an instant, or None without bars."""
+    row: tuple[str | None] = db.execute(
+        "SELECT max(session) FROM price_bar WHERE available_at <= ?", (known_at,)
+    ).fetchone()
+    return row[0]
+
+
+def last_session_of(db: sqlite3.Connection, ticker: str, source: str) -> str | None:
+    """Return the newest session a source gave for a ticker, or None."""
+    row: tuple[str | None] = db.execute(
+        "SELECT max(session) FROM price_bar WHERE ticker = ? AND source = ?", (ticker, source)
+    ).fetchone()
+    return row[0]
+
+
+def load_posts(
+    db: sqlite3.Connection,
+    ticker: str,
+    known_at: str,
+    after: str = "",
+    limit: int = 200,
+) -> list[Post]:
+    """Return the newest posts on a ticker known at an instant and later than ``after``."""
+    rows = db.execute(
+        "SELECT post.* FROM post_mention JOIN post USING (post_id) "
+        "WHERE ticker = ? AND available_at <= ? AND available_at > ? "
+        "ORDER BY available_at DESC, post_id LIMIT ?",
+        (ticker, known_at, after, limit),
+    )
+    return [Post(*row) for row in rows]
+
+
+def load_scores(db: sqlite3.Connection, post_ids: Sequence[str]) -> dict[str, list[PostSentiment]]:
+    """Return every score of some posts, by post."""
+    scores: dict[str, list[PostSentiment]] = defaultdict(list)
+    for row in _select_in(
+        db,
+        "SELECT * FROM post_sentiment WHERE TRUE {tickers} ORDER BY post_id, scorer",
+        (),
+        post_ids,
+        column="post_id",
+    ):
+        scores[row[0]].append(PostSentiment(*row))
+    return scores
+
+
+def load_unscored_posts(
+    db: sqlite3.Connection, scorer: str, after_id: str = "", limit: int = 1000
+) -> list[Post]:
+    """Return posts that a scorer has not seen, by post_id from ``after_id`` on."""
+    rows = db.execute(
+        "SELECT * FROM post WHERE post_id > ? AND NOT EXISTS (SELECT 1 FROM post_sentiment AS s "
+        "WHERE s.post_id = post.post_id AND s.scorer = ?) ORDER BY post_id LIMIT ?",
+        (after_id, scorer, limit),
+    )
+    return [Post(*row) for row in rows]
+
+
+def count_scores(db: sqlite3.Connection) -> dict[str, int]:
+    """Return how many posts each scorer has scored."""
+    rows = db.execute("SELECT scorer, count(*) FROM post_sentiment GROUP BY scorer ORDER BY scorer")
+    return dict(rows.fetchall())
+
+
+def load_job_runs(db: sqlite3.Connection, job: str | None = None, limit: int = 50) -> list[JobRun]:
+    """Return the newest runs, of one job or of all, newest first."""
+    rows = db.execute(
+        "SELECT job, started_at, finished_at, outcome, rows, message FROM job_run "
+        "WHERE ? IS NULL OR job = ? ORDER BY id DESC LIMIT ?",
+        (job, job, limit),
+    )
+    return [JobRun(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCoverage:
+    """What is stored of one source: rows, and the span of what they speak of."""
+
+    kind: str
+    source: str
+    rows: int
+    first: str
+    last: str
+
+
+def load_coverage(db: sqlite3.Connection) -> list[SourceCoverage]:
+    """Return a row per source of prices, posts and macro figures."""
+    rows = db.execute(
+        """
+        SELECT 'prices', source, count(*), min(session), max(session) FROM price_bar GROUP BY source
+        UNION ALL
+        SELECT 'posts', source, count(*), min(available_at), max(available_at) FROM post
+        GROUP BY source
+        UNION ALL
+        SELECT 'macro', series_id, count(*), min(observed_on), max(observed_on)
+        FROM macro_observation GROUP BY series_id
+        UNION ALL
+        SELECT 'earnings', source, count(*), min(announced_on), max(announced_on)
+        FROM earnings_announcement GROUP BY source
+        """
+    )
+    return [SourceCoverage(*row) for row in rows]
+
+
+def _select_in(
+    db: sqlite3.Connection,
+    statement: str,
+    parameters: tuple[object, ...],
+    values: Sequence[str] | None,
+    column: str = "ticker",
+) -> list[Any]:
+    """Run a query, kept to some values of a column where they are given."""
+    if values is None:
+        return db.execute(statement.format(tickers=""), parameters).fetchall()
+    condition = f"AND {column} IN (SELECT value FROM json_each(?))"
+    return db.execute(statement.format(tickers=condition), (*parameters, json.dumps(list(values)))).fetchall()

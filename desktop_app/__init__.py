@@ -1,0 +1,1 @@
+"""What a person decides and sees: choices, window, command line."""

@@ -1,0 +1,1 @@
+"""What forecasts suggest: what is unusual today."""

@@ -1,0 +1,1 @@
+"""Facts as of a session, turned into arrays."""

@@ -1,0 +1,25 @@
+"""Errors of the fusion model, named by what the caller does next.
+
+FusionModelError
+├── NotEnoughHistory   too few sessions for what was asked: collect or import more, or ask for less
+├── NoModel            nothing has been trained yet: train first
+└── CheckpointError    the saved model cannot be used: train again
+"""
+
+from __future__ import annotations
+
+
+class FusionModelError(Exception):
+    """Base of everything the fusion model raises on purpose."""
+
+
+class NotEnoughHistory(FusionModelError):
+    """The record holds too few sessions for what was asked."""
+
+
+class NoModel(FusionModelError):
+    """No trained model is stored."""
+
+
+class CheckpointError(FusionModelError):
+    """A saved model is incomplete, damaged, or of another version."""

@@ -1,0 +1,1 @@
+"""Data that travel with the program: sample, universe, icons."""

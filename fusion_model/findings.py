@@ -13,6 +13,7 @@ QUANTILE_NAMES = (
     "q60", "q70", "q75", "q80", "q90", "q95", "q975", "q99",
 )  # fmt: skip
 HORIZONS = (1, 5, 20)
+FUSION_MODEL = "fusion"  # the model whose forecasts the window shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Forecast:
 
     ``quantiles`` stand at QUANTILE_LEVELS, never decreasing. ``volatility`` is the standard deviation
     of the return over the whole horizon, not annualised. ``last_close`` is the close of
-    ``as_of_session`` as traded, in USD.
+    ``as_of_session`` as traded, in USD. ``scorer`` names who read the posts (empty: nobody).
     """
 
     model: str
@@ -35,6 +36,19 @@ class Forecast:
     mean: float
     prob_up: float
     volatility: float
+    scorer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A checkpoint on disk: ``folder`` below the home's models, ``summary`` a JSON object of figures."""
+
+    model_version: str
+    model: str
+    as_of_session: str
+    trained_at: str
+    folder: str
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +71,21 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """How one model did at one horizon on forecasts that have come true.
+    """How one model did at one horizon on forecasts that have come true, beside one baseline.
 
-    ``pinball`` is the mean pinball loss in percent of price over the 15 levels of docs/forecasting.md;
-    ``skill`` is 1 - pinball / baseline's pinball; ``dm_t`` the Diebold-Mariano t of the difference
-    (negative: the model is better); coverages are shares of realised returns inside the central range.
-    ``baseline`` is the model compared with.
+    ``pinball`` is the mean pinball loss of log returns in percent over SCORED_LEVELS; ``skill`` is
+    1 - pinball / the baseline's pinball on the same forecasts; ``dm_t`` the Diebold-Mariano t of the
+    difference on session means (negative: the model is better; NaN against itself). Coverages are the
+    shares of realised returns inside the central ranges. ``direction_hits`` is the share of signs
+    foretold right by ``prob_up > 0.5``; ``direction_mcc`` is Matthews' correlation with its 95 %
+    session-block bootstrap interval: direction has skill where the interval lies above zero.
     """
 
     model: str
     baseline: str
     horizon: int
+    first_session: str
+    last_session: str
     forecasts: int
     sessions: int
     pinball: float
@@ -77,3 +95,7 @@ class ScoreRow:
     coverage_80: float
     coverage_90: float
     coverage_95: float
+    direction_hits: float
+    direction_mcc: float
+    direction_mcc_low: float
+    direction_mcc_high: float

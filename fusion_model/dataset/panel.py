@@ -1,0 +1,237 @@
+"""Facts as of a session: the only door from the record to a model, and the one place that holds its time.
+
+Nothing in a panel was known later than the close of its last session. Inside a panel each row again
+holds only what was known at that row's own close, so that a panel cut short at an earlier session
+equals the panel that would have been loaded then (corrections of old bars aside, which are later news).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors import store
+from collectors.market_calendar import session_after, session_close, sessions_between
+from fusion_model.errors import NotEnoughHistory
+
+FloatArray: TypeAlias = NDArray[np.float64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+
+OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
+SENTIMENT_FIELDS = ("mean", "spread", "count")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What is known of N tickers over T sessions, as of the last one.
+
+    Attributes
+    ----------
+    sessions : tuple of T str
+        Consecutive trading sessions, oldest first.
+    tickers : tuple of N str
+        Sorted.
+    ohlcv : ndarray (T, N, 5)
+        Open, high, low, close in USD as traded that day, and volume in shares; NaN without a bar.
+    split_ratio, dividend : ndarray (T, N)
+        New shares per old share (1 without a split); USD per share after that day's split (0 without).
+    sentiment : ndarray (T, N, 3)
+        Mean of positive - negative, its standard deviation, and the number of posts that became known
+        after the close before and up to this session's close; mean and spread are NaN without a post.
+    macro : ndarray (T, M, 2)
+        Latest observation of each series, and the one before it, as both were known at that close;
+        NaN before the first release.
+    macro_series : tuple of M str
+    scorer : str
+        Who scored the posts; empty where nobody did.
+    """
+
+    sessions: tuple[str, ...]
+    tickers: tuple[str, ...]
+    ohlcv: FloatArray
+    split_ratio: FloatArray
+    dividend: FloatArray
+    sentiment: FloatArray
+    macro: FloatArray
+    macro_series: tuple[str, ...]
+    scorer: str = ""
+
+    @cached_property
+    def present(self) -> BoolArray:
+        """Whether a ticker has a bar (T, N)."""
+        return np.isfinite(self.ohlcv[:, :, CLOSE])
+
+    @cached_property
+    def log_returns(self) -> FloatArray:
+        """Log total return since the ticker's bar before, (T, N); NaN without one."""
+        returns = np.full(self.present.shape, np.nan)
+        close = self.ohlcv[:, :, CLOSE]
+        for n in range(len(self.tickers)):
+            rows = np.flatnonzero(self.present[:, n])
+            ratio = np.cumprod(self.split_ratio[:, n])  # splits on days without a bar count too
+            worth = (close[rows, n] + self.dividend[rows, n]) * ratio[rows]
+            before = close[rows, n] * ratio[rows]
+            returns[rows[1:], n] = np.log(worth[1:] / before[:-1])
+        return returns
+
+    def forward_returns(self, horizon: int) -> FloatArray:
+        """Log total return from each close to the close ``horizon`` sessions later, (T, N).
+
+        NaN where either session has no bar or the later one is still in the future.
+        """
+        wealth = np.nancumsum(np.nan_to_num(self.log_returns), axis=0)
+        forward = np.full(wealth.shape, np.nan)
+        forward[:-horizon] = wealth[horizon:] - wealth[:-horizon]
+        both = np.zeros(wealth.shape, dtype=bool)
+        both[:-horizon] = self.present[horizon:] & self.present[:-horizon]
+        return np.where(both, forward, np.nan)
+
+    def position(self, session: str) -> int:
+        """Return the row of a session.
+
+        Raises
+        ------
+        NotEnoughHistory
+            The panel does not hold the session.
+        """
+        row = bisect_left(self.sessions, session)
+        if row == len(self.sessions) or self.sessions[row] != session:
+            raise NotEnoughHistory(
+                f"no prices are stored for {session}; the record holds sessions from "
+                f"{self.sessions[0]} to {self.sessions[-1]}"
+            )
+        return row
+
+    def until(self, session: str) -> Panel:
+        """Return the panel as of an earlier session."""
+        stop = self.position(session) + 1
+        if stop == len(self.sessions):
+            return self
+        return replace(
+            self,
+            sessions=self.sessions[:stop],
+            ohlcv=self.ohlcv[:stop],
+            split_ratio=self.split_ratio[:stop],
+            dividend=self.dividend[:stop],
+            sentiment=self.sentiment[:stop],
+            macro=self.macro[:stop],
+        )
+
+
+def load_panel(
+    db: sqlite3.Connection,
+    as_of: str,
+    tickers: Sequence[str] | None = None,
+    *,
+    scorer: str = "",
+    first_session: str = "",
+) -> Panel:
+    """Load everything that was known at the close of a session.
+
+    Parameters
+    ----------
+    as_of : str
+        A trading session; a row counts where ``available_at <= session_close(as_of)``.
+    tickers : sequence of str, optional
+        Keep to these; default: every ticker with a bar.
+    scorer : str
+        Whose scores of the posts to read; empty: none.
+    first_session : str
+        Leave out what lies before it.
+
+    Raises
+    ------
+    NotEnoughHistory
+        No bar was known then.
+    BadInput
+        ``as_of`` is no trading session.
+    """
+    known_at = session_close(as_of)
+    bars = store.load_bars(db, known_at, tickers, first_session)
+    if not bars:
+        raise NotEnoughHistory(f"no prices are stored that were known at the close of {as_of}")
+    sessions = tuple(sessions_between(min(row[1] for row in bars), as_of))
+    names = tuple(sorted({row[0] for row in bars}))
+    row_of = {session: t for t, session in enumerate(sessions)}
+    column_of = {ticker: n for n, ticker in enumerate(names)}
+    T, N = len(sessions), len(names)
+
+    ohlcv = np.full((T, N, 5), np.nan)
+    t = np.fromiter((row_of[row[1]] for row in bars), dtype=np.intp, count=len(bars))
+    n = np.fromiter((column_of[row[0]] for row in bars), dtype=np.intp, count=len(bars))
+    ohlcv[t, n] = np.array([row[2:] for row in bars])
+
+    split_ratio, dividend = np.ones((T, N)), np.zeros((T, N))
+    for ticker, session, kind, amount in store.load_actions(db, known_at, names):
+        if session in row_of:
+            target = split_ratio if kind == "split" else dividend
+            target[row_of[session], column_of[ticker]] = amount
+
+    macro_series, macro = _macro_as_known(db, sessions, known_at)
+    return Panel(
+        sessions=sessions,
+        tickers=names,
+        ohlcv=ohlcv,
+        split_ratio=split_ratio,
+        dividend=dividend,
+        sentiment=_sentiment_by_session(db, sessions, names, known_at, scorer),
+        macro=macro,
+        macro_series=macro_series,
+        scorer=scorer,
+    )
+
+
+def _sentiment_by_session(
+    db: sqlite3.Connection, sessions: Sequence[str], tickers: Sequence[str], known_at: str, scorer: str
+) -> FloatArray:
+    """Return (T, N, 3): mean, spread and count of the posts that a close was the first to know."""
+    closes = [session_close(session) for session in sessions]
+    column_of = {ticker: n for n, ticker in enumerate(tickers)}
+    T, N = len(sessions), len(tickers)
+    total, squares, count = np.zeros((T, N)), np.zeros((T, N)), np.zeros((T, N))
+    rows = store.load_sentiment(db, known_at, scorer, tickers) if scorer else []
+    before_first = session_close(session_after(sessions[0], -1))
+    for ticker, available_at, positive, _, negative in rows:
+        if available_at <= before_first:
+            continue
+        t, n = bisect_left(closes, available_at), column_of[ticker]
+        tone = positive - negative
+        total[t, n] += tone
+        squares[t, n] += tone * tone
+        count[t, n] += 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / count
+        spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    return np.stack([mean, spread, count], axis=2)
+
+
+def _macro_as_known(
+    db: sqlite3.Connection, sessions: Sequence[str], known_at: str
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Return the series and (T, M, 2): the newest observation and the one before, as known at each close."""
+    closes = [session_close(session) for session in sessions]
+    releases: dict[str, list[tuple[str, str, float]]] = {}
+    for series_id, observed_on, value, available_at in store.load_macro(db, known_at):
+        releases.setdefault(series_id, []).append((available_at, observed_on, value))
+    macro = np.full((len(sessions), len(releases), 2), np.nan)
+    for m, rows in enumerate(releases.values()):
+        values: dict[str, float] = {}
+        days: list[str] = []
+        upcoming = 0
+        for t, close in enumerate(closes):
+            while upcoming < len(rows) and rows[upcoming][0] <= close:
+                _, observed_on, value = rows[upcoming]
+                if observed_on not in values:
+                    insort(days, observed_on)
+                values[observed_on] = value
+                upcoming += 1
+            for back in range(min(2, len(days))):
+                macro[t, m, back] = values[days[-1 - back]]
+    return tuple(releases), macro

@@ -1,0 +1,87 @@
+"""Tables of findings, as ordered migrations (set "fusion_model"); forecasts can't be rewritten."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+from collectors.schema import APPEND_ONLY, run_script
+from fusion_model.findings import QUANTILE_NAMES
+
+migrations = Migrations("fusion_model")
+
+FINDING_TABLES = ("forecast", "anomaly", "trained_model", "score_row")
+
+
+@migrations()
+def m001_findings(db: Database) -> None:
+    """Forecasts, anomalies, trained models and scores, with the triggers that keep them append-only."""
+    quantiles = ",\n            ".join(f"{name} REAL NOT NULL" for name in QUANTILE_NAMES)
+    run_script(
+        db,
+        f"""
+        CREATE TABLE trained_model (
+            model_version TEXT PRIMARY KEY,
+            model TEXT NOT NULL,
+            as_of_session TEXT NOT NULL,
+            trained_at TEXT NOT NULL,
+            folder TEXT NOT NULL,
+            summary TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE forecast (
+            id INTEGER PRIMARY KEY,
+            model TEXT NOT NULL,
+            model_version TEXT NOT NULL,
+            ticker TEXT NOT NULL,
+            as_of_session TEXT NOT NULL,
+            horizon INTEGER NOT NULL,
+            target_session TEXT NOT NULL,
+            last_close REAL NOT NULL,
+            {quantiles},
+            mean REAL NOT NULL,
+            prob_up REAL NOT NULL CHECK (prob_up BETWEEN 0 AND 1),
+            volatility REAL NOT NULL CHECK (volatility >= 0),
+            scorer TEXT NOT NULL,
+            made_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX forecast_by_ticker ON forecast (ticker, model, as_of_session, horizon);
+        CREATE INDEX forecast_by_session ON forecast (as_of_session, model);
+        CREATE TABLE anomaly (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            session TEXT NOT NULL,
+            measure TEXT NOT NULL CHECK (measure IN ('return', 'volume', 'post_count')),
+            observed REAL NOT NULL,
+            expected REAL NOT NULL,
+            p_value REAL NOT NULL CHECK (p_value BETWEEN 0 AND 1),
+            reason TEXT NOT NULL,
+            found_at TEXT NOT NULL,
+            UNIQUE (ticker, session, measure)
+        ) STRICT;
+        CREATE INDEX anomaly_by_session ON anomaly (session);
+        CREATE TABLE score_row (
+            id INTEGER PRIMARY KEY,
+            run TEXT NOT NULL,
+            model TEXT NOT NULL,
+            baseline TEXT NOT NULL,
+            horizon INTEGER NOT NULL,
+            first_session TEXT NOT NULL,
+            last_session TEXT NOT NULL,
+            forecasts INTEGER NOT NULL,
+            sessions INTEGER NOT NULL,
+            pinball REAL NOT NULL,
+            skill REAL NOT NULL,
+            dm_t REAL NOT NULL,
+            coverage_50 REAL NOT NULL,
+            coverage_80 REAL NOT NULL,
+            coverage_90 REAL NOT NULL,
+            coverage_95 REAL NOT NULL,
+            direction_hits REAL NOT NULL,
+            direction_mcc REAL NOT NULL,
+            direction_mcc_low REAL NOT NULL,
+            direction_mcc_high REAL NOT NULL,
+            scored_at TEXT NOT NULL
+        ) STRICT;
+        """,
+    )
+    for table in FINDING_TABLES:
+        run_script(db, APPEND_ONLY.format(table=table))

@@ -180,5 +180,6 @@ def _forecast_row(forecast: Forecast) -> tuple[object, ...]:
 
 
 def _forecast(row: Sequence[Any]) -> Forecast:
-    first, last = 7, 7 + len(QUANTILE_NAMES)
-    return Forecast(*row[:first], tuple(row[first:last]), *row[last:])
+    named = dict(zip(FORECAST_COLUMNS, row, strict=True))
+    quantiles = tuple(named.pop(name) for name in QUANTILE_NAMES)
+    return Forecast(quantiles=quantiles, **named)

@@ -1,0 +1,308 @@
+"""What a forecaster sees of a panel: returns, ranges, volume, averages, indicators, sentiment, macro.
+
+Every feature at a row is a function of that row and the rows before it, and of ratios alone: scaling a
+price history, or cutting it short later, changes nothing. Averages run over a ticker's own bars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion_model.dataset.panel import CLOSE, HIGH, LOW, OPEN, VOLUME, FloatArray, Panel
+
+Float32Array: TypeAlias = NDArray[np.float32]
+
+EWMA_DECAY = 0.94  # RiskMetrics (1996), daily
+MIN_BARS = 66  # before that a volatility of three months is no more than a guess
+RANGE_SPANS = (5, 22, 66)
+CLIP = 6.0
+
+# Series that are levels in percent; of the others the growth since the observation before counts.
+RATE_SERIES = ("FEDFUNDS", "DGS2", "DGS10", "T10Y2Y", "UNRATE", "VIXCLS", "BAMLH0A0HYM2", "USREC", "UMCSENT")
+
+PRICE_FEATURES = (
+    "return",
+    "log_size_of_return",
+    "overnight",
+    "size_of_overnight",
+    "intraday_range",
+    "volatility_5_to_22",
+    "volatility_22_to_66",
+    "volatility_66_to_250",
+    "range_volatility_5",
+    "range_volatility_22",
+    "range_volatility_66",
+    "ewma_to_66",
+    "leverage",
+    "volume_surprise",
+    "volume_trend",
+    "gap_to_average_20",
+    "gap_to_average_50",
+    "gap_to_average_200",
+    "relative_strength_index",
+    "macd",
+    "bollinger",
+    "stochastic",
+    "volatility_to_cross_section",
+    "market_return",
+    "market_volatility_5",
+    "market_volatility_22",
+    "market_volatility_66",
+    "market_leverage",
+    "dispersion",
+    "beta",
+    "log_volatility",
+)
+SENTIMENT_FEATURES = ("tone", "tone_5", "tone_spread", "post_count", "post_surprise", "posts_missing")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Arrays of one panel; rows and columns are those of the panel.
+
+    Attributes
+    ----------
+    price : ndarray (T, N, F) float32
+        PRICE_FEATURES, NaN where a ticker has no bar or fewer than MIN_BARS of history.
+    sentiment : ndarray (T, N, S) float32
+        SENTIMENT_FEATURES, never NaN: a missing post is told by the mask.
+    macro : ndarray (T, M) float32
+        Level and change of each series, not scaled; NaN before the first release.
+    macro_names : tuple of M str
+    scale : ndarray (T, N)
+        Daily EWMA volatility of log returns: the anchor that forecasts start from; NaN as price.
+    """
+
+    price: Float32Array
+    sentiment: Float32Array
+    macro: Float32Array
+    macro_names: tuple[str, ...]
+    scale: FloatArray
+
+
+def build_features(panel: Panel) -> Features:
+    """Compute every feature of a panel."""
+    T, N = panel.present.shape
+    price = np.full((T, N, len(PRICE_FEATURES)), np.nan, dtype=np.float32)
+    scale = np.full((T, N), np.nan)
+    market = _market(panel)
+    for n in range(N):
+        rows = np.flatnonzero(panel.present[:, n])
+        if len(rows) <= MIN_BARS:
+            continue
+        columns, anchor = _own_features(panel, rows, n, market)
+        ready = rows[MIN_BARS:]
+        price[ready, n] = columns[MIN_BARS:]
+        scale[ready, n] = anchor[MIN_BARS:]
+    relative = PRICE_FEATURES.index("volatility_to_cross_section")
+    level = price[:, :, PRICE_FEATURES.index("log_volatility")]
+    with np.errstate(invalid="ignore"):
+        count = np.isfinite(level).sum(axis=1, keepdims=True)
+        mean = np.nansum(level, axis=1, keepdims=True) / np.maximum(count, 1)
+    price[:, :, relative] = level - mean
+    macro_names, macro = _macro_features(panel)
+    return Features(
+        price=price,
+        sentiment=_sentiment_features(panel),
+        macro=macro,
+        macro_names=macro_names,
+        scale=scale,
+    )
+
+
+@dataclass(frozen=True)
+class _Market:
+    """The equally weighted market of the panel's tickers, one value a session (T,)."""
+
+    daily_return: FloatArray
+    features: dict[str, FloatArray]
+
+
+def _market(panel: Panel) -> _Market:
+    returns = panel.log_returns
+    count = np.isfinite(returns).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count > 0, np.nansum(returns, axis=1) / np.maximum(count, 1), 0.0)
+        spread = np.sqrt(np.nansum((returns - mean[:, None]) ** 2, axis=1) / np.maximum(count, 1))
+    squares = mean**2
+    volatility = {span: np.sqrt(ewm(squares, span) + 1e-10) for span in (5, 22, 66)}
+    usual = np.sqrt(ewm(squares, 500) + 1e-10)
+    usual_spread = ewm(spread, 500) + 1e-6
+    return _Market(
+        daily_return=mean,
+        features={
+            "market_return": mean / volatility[66],
+            "market_volatility_5": np.log(volatility[5] / volatility[22]),
+            "market_volatility_22": np.log(volatility[22] / volatility[66]),
+            "market_volatility_66": np.log(volatility[66] / usual),
+            "market_leverage": ewm(np.minimum(mean, 0.0), 10) / volatility[66],
+            "dispersion": np.log((ewm(spread, 10) + 1e-6) / usual_spread),
+        },
+    )
+
+
+def _own_features(
+    panel: Panel, rows: NDArray[np.intp], n: int, market: _Market
+) -> tuple[Float32Array, FloatArray]:
+    """Return (bars, F) and the EWMA volatility (bars,) of one ticker on its own bars."""
+    bars = panel.ohlcv[rows, n]
+    returns = np.nan_to_num(panel.log_returns[rows, n])
+    close_log, open_log = np.log(bars[:, CLOSE]), np.log(bars[:, OPEN])
+    high_log = np.log(np.maximum(bars[:, HIGH], bars[:, [OPEN, CLOSE]].max(axis=1)))
+    low_log = np.log(np.minimum(bars[:, LOW], bars[:, [OPEN, CLOSE]].min(axis=1)))
+    intraday = close_log - open_log
+    overnight = returns - intraday
+    range_variance = rogers_satchell(open_log, high_log, low_log, close_log) + overnight**2
+
+    squares = returns**2
+    vol = {span: np.sqrt(rolling_mean(squares, span) + 1e-10) for span in (5, 22, 66, 250)}
+    base = vol[66]
+    anchor = np.sqrt(_ewma_variance(squares))
+    range_vol = {span: np.sqrt(rolling_mean(range_variance, span) + 1e-10) for span in RANGE_SPANS}
+    index = np.cumsum(returns)  # log of the total-return index
+    level = np.exp(index - index[-1])
+    traded = np.log(bars[:, CLOSE] * bars[:, VOLUME] + 1.0)
+    own_market = market.daily_return[rows]
+    beta = ewm(returns * own_market, 120) / (ewm(own_market**2, 120) + 1e-8)
+
+    columns: dict[str, FloatArray] = {
+        "return": returns / base,
+        "log_size_of_return": np.log(np.abs(returns) / base + 0.05),
+        "overnight": overnight / base,
+        "size_of_overnight": np.log(np.abs(overnight) / base + 0.05),
+        "intraday_range": np.log((high_log - low_log) / base + 0.05),
+        "volatility_5_to_22": np.log(vol[5] / vol[22]),
+        "volatility_22_to_66": np.log(vol[22] / vol[66]),
+        "volatility_66_to_250": np.log(vol[66] / vol[250]),
+        **{f"range_volatility_{span}": np.log(range_vol[span] / base) for span in RANGE_SPANS},
+        "ewma_to_66": np.log(anchor / base),
+        "leverage": ewm(np.minimum(returns, 0.0), 10) / base,
+        "volume_surprise": traded - rolling_mean(traded, 22),
+        "volume_trend": rolling_mean(traded, 5) - rolling_mean(traded, 66),
+        **{
+            f"gap_to_average_{span}": np.log(level / rolling_mean(level, span)) / (base * np.sqrt(span))
+            for span in (20, 50, 200)
+        },
+        "relative_strength_index": relative_strength_index(returns) / 50.0 - 1.0,
+        "macd": (ewm(index, 12) - ewm(index, 26)) / (base * 4.0),
+        "bollinger": bollinger(index),
+        "stochastic": stochastic(index, 14) * 2.0 - 1.0,
+        **{name: values[rows] for name, values in market.features.items()},
+        "beta": beta,
+        "log_volatility": np.log(base) + 4.2,  # about zero for a stock of 1.5 % a day
+        "volatility_to_cross_section": np.zeros(len(rows)),  # filled once all tickers are known
+    }
+    stacked = np.stack([columns[name] for name in PRICE_FEATURES], axis=1)
+    return np.clip(stacked, -CLIP, CLIP).astype(np.float32), anchor
+
+
+def _sentiment_features(panel: Panel) -> Float32Array:
+    """Return (T, N, S): today's tone, its five-session memory, spread, counts and the missing mask."""
+    tone, spread, count = (panel.sentiment[:, :, field] for field in range(3))
+    missing = count == 0
+    filled = np.where(missing, 0.0, tone)
+    weight = ewm(count, 5)
+    memory = ewm(filled * count, 5) / (weight + 0.2)
+    size = np.log1p(count)
+    return np.stack(
+        [
+            filled,
+            memory,
+            np.where(missing, 0.0, spread),
+            size / 3.0,
+            size - ewm(size, 22),
+            missing.astype(np.float64),
+        ],
+        axis=2,
+    ).astype(np.float32)
+
+
+def _macro_features(panel: Panel) -> tuple[tuple[str, ...], Float32Array]:
+    """Return names and (T, M): levels of rates, growth of the others, and the newest change of both."""
+    names: list[str] = []
+    columns: list[FloatArray] = []
+    for m, series_id in enumerate(panel.macro_series):
+        now, before = panel.macro[:, m, 0], panel.macro[:, m, 1]
+        if series_id in RATE_SERIES:
+            names += [f"{series_id}_level", f"{series_id}_change"]
+            columns += [now, now - before]
+        else:
+            names.append(f"{series_id}_growth")
+            with np.errstate(invalid="ignore", divide="ignore"):
+                columns.append(np.where((now > 0) & (before > 0), np.log(now / before), np.nan))
+    if not columns:
+        return (), np.zeros((len(panel.sessions), 0), dtype=np.float32)
+    return tuple(names), np.stack(columns, axis=1).astype(np.float32)
+
+
+# Indicators: each (bars,) in, (bars,) out, causal --------------------------------------------------
+
+
+def ewm(values: FloatArray, span: float) -> FloatArray:
+    """Exponentially weighted mean along axis 0 with centre of mass ``span / 2``, started at zero weight.
+
+    The weights of the observed rows are normalised, so that the first rows are means of what is there.
+    """
+    from scipy.signal import lfilter
+
+    decay = 1.0 - 2.0 / (span + 1.0)
+    ones = np.ones(len(values))
+    weight = lfilter([1.0], [1.0, -decay], ones)
+    total = lfilter([1.0], [1.0, -decay], values, axis=0)
+    return np.asarray(total / weight.reshape(-1, *([1] * (values.ndim - 1))), dtype=np.float64)
+
+
+def rolling_mean(values: FloatArray, span: int) -> FloatArray:
+    """Mean of the last ``span`` rows, of fewer at the start."""
+    total = np.cumsum(np.concatenate([[0.0], values]))
+    stop = np.arange(1, len(values) + 1)
+    start = np.maximum(stop - span, 0)
+    mean: FloatArray = (total[stop] - total[start]) / (stop - start)
+    return np.maximum(mean, 0.0) if (values >= 0).all() else mean
+
+
+def rogers_satchell(
+    open_log: FloatArray, high_log: FloatArray, low_log: FloatArray, close_log: FloatArray
+) -> FloatArray:
+    """Variance within a session from its range, free of drift (Rogers & Satchell 1991)."""
+    up = (high_log - close_log) * (high_log - open_log)
+    down = (low_log - close_log) * (low_log - open_log)
+    return np.maximum(up + down, 0.0)
+
+
+def relative_strength_index(returns: FloatArray, span: int = 14) -> FloatArray:
+    """Share of gains in all moves, 0 to 100 (Wilder 1978, exponential form)."""
+    gain, loss = ewm(np.maximum(returns, 0.0), 2 * span - 1), ewm(np.maximum(-returns, 0.0), 2 * span - 1)
+    return np.asarray(100.0 * gain / (gain + loss + 1e-12))
+
+
+def bollinger(index: FloatArray, span: int = 20) -> FloatArray:
+    """Distance from the moving average in standard deviations of the last ``span`` levels."""
+    mean = rolling_mean(index, span)
+    centred = index - index[0]
+    variance = rolling_mean(centred**2, span) - rolling_mean(centred, span) ** 2
+    return (index - mean) / np.sqrt(np.maximum(variance, 0.0) + 1e-6)
+
+
+def stochastic(index: FloatArray, span: int) -> FloatArray:
+    """Place of the close between the lowest and highest close of the last ``span`` bars, 0 to 1."""
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d
+
+    origin = (span - 1) // 2 if span % 2 else span // 2 - 1
+    high = maximum_filter1d(index, span, mode="nearest", origin=origin)
+    low = minimum_filter1d(index, span, mode="nearest", origin=origin)
+    return np.asarray((index - low) / np.maximum(high - low, 1e-9))
+
+
+def _ewma_variance(squares: FloatArray) -> FloatArray:
+    """RiskMetrics variance, started at the mean of the first MIN_BARS squares it would not yet use."""
+    from scipy.signal import lfilter
+
+    start = squares[1 : MIN_BARS + 1].mean()
+    state = np.array([EWMA_DECAY * start])
+    variance, _ = lfilter([1.0 - EWMA_DECAY], [1.0, -EWMA_DECAY], squares, zi=state)
+    return np.asarray(np.maximum(variance, 1e-8), dtype=np.float64)

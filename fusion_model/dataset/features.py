@@ -164,7 +164,7 @@ def _own_features(
     anchor = np.sqrt(_ewma_variance(squares))
     range_vol = {span: np.sqrt(rolling_mean(range_variance, span) + 1e-10) for span in RANGE_SPANS}
     index = np.cumsum(returns)  # log of the total-return index
-    level = np.exp(index - index[-1])
+    level = np.exp(index)
     traded = np.log(bars[:, CLOSE] * bars[:, VOLUME] + 1.0)
     own_market = market.daily_return[rows]
     beta = ewm(returns * own_market, 120) / (ewm(own_market**2, 120) + 1e-8)
@@ -261,8 +261,7 @@ def rolling_mean(values: FloatArray, span: int) -> FloatArray:
     total = np.cumsum(np.concatenate([[0.0], values]))
     stop = np.arange(1, len(values) + 1)
     start = np.maximum(stop - span, 0)
-    mean: FloatArray = (total[stop] - total[start]) / (stop - start)
-    return np.maximum(mean, 0.0) if (values >= 0).all() else mean
+    return np.asarray((total[stop] - total[start]) / (stop - start))
 
 
 def rogers_satchell(

@@ -1,0 +1,127 @@
+"""The fusion network in one file: an LSTM over prices, gated by what posts and macro figures add.
+
+Shapes: B windows, L sessions, F price features, S sentiment features, M macro features, D hidden,
+H horizons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from fusion_model.findings import HORIZONS
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """Everything that shapes a fusion forecaster; saved in its checkpoint.
+
+    The defaults were chosen on forecasts of 2012-2016 (docs/forecasting.md lists the trials).
+    """
+
+    # Network
+    hidden: int = 32
+    encoder_hidden: int = 8
+    dropout: float = 0.1
+    use_sentiment: bool = True
+    use_macro: bool = True
+    forecast_mean: bool = False
+    # Windows
+    lookback: int = 64  # sessions read before a forecast, and burn-in of a training segment
+    segment: int = 186  # sessions of a training segment that bear a loss, after its burn-in
+    # Training
+    seed: int = 7
+    members: int = 3
+    epochs: int = 12
+    patience: int = 3
+    batch: int = 48
+    learning_rate: float = 4e-3
+    weight_decay: float = 1e-3
+    gradient_clip: float = 1.0
+    input_noise: float = 0.0
+    validation_sessions: int = 252
+    # Calibration
+    calibration_sessions: int = 1000
+    own_share: float = 0.25
+    adaptation_rate: float = 0.005
+    adaptation_sessions: int = 500
+
+
+class ScaleForecast(NamedTuple):
+    """Corrections to the anchor, and the tails that the likelihood saw."""
+
+    log_scale: Tensor  # (B, L, H): log of volatility against the EWMA anchor
+    location: Tensor  # (B, L, H): mean in units of the volatility
+
+
+class GatedResidual(nn.Module):
+    """What another source adds to the price's state: a gate that starts closed."""
+
+    def __init__(self, features: int, hidden: int, encoder_hidden: int) -> None:
+        super().__init__()
+        self.encode = nn.Sequential(
+            nn.Linear(features, encoder_hidden), nn.SiLU(), nn.Linear(encoder_hidden, hidden)
+        )
+        self.gate = nn.Linear(2 * hidden, hidden)
+        self.opening = nn.Parameter(torch.zeros(hidden))
+
+    def forward(self, state: Tensor, source: Tensor) -> Tensor:
+        encoded = self.encode(source)  # (B, L, D)
+        gate = torch.sigmoid(self.gate(torch.cat([state, encoded], dim=-1)))
+        opened: Tensor = self.opening * gate * encoded
+        return opened
+
+
+class FusionNetwork(nn.Module):
+    """Forecast the scale of returns as a residual on an EWMA anchor; its zero state is the anchor."""
+
+    def __init__(self, config: FusionConfig, price: int, sentiment: int, macro: int) -> None:
+        super().__init__()
+        self.config = config
+        D, H = config.hidden, len(HORIZONS)
+        self.lstm = nn.LSTM(price, D, batch_first=True)
+        self.join = nn.Linear(D + price, D)
+        self.dropout = nn.Dropout(config.dropout)
+        self.sentiment = (
+            GatedResidual(sentiment, D, config.encoder_hidden) if config.use_sentiment else None
+        )
+        self.macro = GatedResidual(macro, D, config.encoder_hidden) if config.use_macro and macro else None
+        self.log_scale = nn.Linear(D, H)
+        self.location = nn.Linear(D, H) if config.forecast_mean else None
+        self.log_freedom = nn.Parameter(torch.full((H,), 1.0))  # degrees of freedom - 2, as a log
+        for head in (self.log_scale, self.location):
+            if head is not None:
+                nn.init.zeros_(head.weight)
+                nn.init.zeros_(head.bias)
+
+    def forward(self, price: Tensor, sentiment: Tensor, macro: Tensor) -> ScaleForecast:
+        """Read windows (B, L, F), (B, L, S), (B, L, M); every row sees itself and the rows before."""
+        remembered, _ = self.lstm(price)  # (B, L, D)
+        state = torch.nn.functional.silu(self.join(torch.cat([remembered, price], dim=-1)))
+        fused = state
+        if self.sentiment is not None:
+            fused = fused + self.sentiment(state, sentiment)
+        if self.macro is not None:
+            fused = fused + self.macro(state, macro)
+        fused = self.dropout(fused)
+        log_scale = self.log_scale(fused)
+        location = torch.zeros_like(log_scale) if self.location is None else self.location(fused)
+        return ScaleForecast(log_scale=log_scale, location=location)
+
+    def loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
+        """Mean Student-t negative log likelihood of targets (B, L, H) in units of the anchor; NaN left out."""
+        freedom = 2.0 + torch.exp(self.log_freedom)
+        known = torch.isfinite(target)
+        filled = torch.where(known, target, torch.zeros_like(target))
+        error = filled * torch.exp(-forecast.log_scale) - forecast.location
+        loss = (
+            forecast.log_scale
+            + 0.5 * (freedom + 1.0) * torch.log1p(error.square() / freedom)
+            + 0.5 * torch.log(freedom)
+            + torch.lgamma(0.5 * freedom)
+            - torch.lgamma(0.5 * (freedom + 1.0))
+        )
+        return (loss * known).sum() / known.sum().clamp(min=1)

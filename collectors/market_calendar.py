@@ -109,3 +109,8 @@ def last_closed_session(now: str) -> str:
     if position == 0:
         raise BadInput(f"{now} lies before the first close known")
     return sessions[position - 1]
+
+
+def vintage_available_at(released_on: str) -> str:
+    """Return when a vintage counts as known: at the end of its UTC day, since sources give no hour."""
+    return f"{released_on}T23:59:59Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -13,3 +14,12 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int, message: str = "") -> None:
     """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectReport:
+    """What one collection did: rows added, items that were left out, and why, in words for a person."""
+
+    rows: int
+    skipped: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()

@@ -419,6 +419,22 @@ def last_session_of(db: sqlite3.Connection, ticker: str, source: str) -> str | N
     return row[0]
 
 
+def last_post_at(db: sqlite3.Connection, source: str, community: str) -> str | None:
+    """Return when the newest post of a source and community was written, or None."""
+    row: tuple[str | None] = db.execute(
+        "SELECT max(created_at) FROM post WHERE source = ? AND community = ?", (source, community)
+    ).fetchone()
+    return row[0]
+
+
+def last_vintage_of(db: sqlite3.Connection, series_id: str) -> str | None:
+    """Return the newest day a value of a series was released, or None."""
+    row: tuple[str | None] = db.execute(
+        "SELECT max(released_on) FROM macro_observation WHERE series_id = ?", (series_id,)
+    ).fetchone()
+    return row[0]
+
+
 def load_posts(
     db: sqlite3.Connection,
     ticker: str,

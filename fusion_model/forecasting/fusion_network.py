@@ -42,7 +42,8 @@ class FusionConfig:
     weight_decay: float = 1e-3
     gradient_clip: float = 1.0
     input_noise: float = 0.0
-    validation_sessions: int = 252
+    validation_sessions: int = 126  # after the fit: stop early
+    held_out_sessions: int = 126  # after the validation: seen by no network
     # Calibration
     calibration_sessions: int = 1000
     own_share: float = 0.25
@@ -85,9 +86,7 @@ class FusionNetwork(nn.Module):
         self.lstm = nn.LSTM(price, D, batch_first=True)
         self.join = nn.Linear(D + price, D)
         self.dropout = nn.Dropout(config.dropout)
-        self.sentiment = (
-            GatedResidual(sentiment, D, config.encoder_hidden) if config.use_sentiment else None
-        )
+        self.sentiment = GatedResidual(sentiment, D, config.encoder_hidden) if config.use_sentiment else None
         self.macro = GatedResidual(macro, D, config.encoder_hidden) if config.use_macro and macro else None
         self.log_scale = nn.Linear(D, H)
         self.location = nn.Linear(D, H) if config.forecast_mean else None
@@ -112,7 +111,7 @@ class FusionNetwork(nn.Module):
         return ScaleForecast(log_scale=log_scale, location=location)
 
     def loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
-        """Mean Student-t negative log likelihood of targets (B, L, H) in units of the anchor; NaN left out."""
+        """Student-t negative log likelihood of targets (B, L, H) in units of the anchor; NaN is left out."""
         freedom = 2.0 + torch.exp(self.log_freedom)
         known = torch.isfinite(target)
         filled = torch.where(known, target, torch.zeros_like(target))

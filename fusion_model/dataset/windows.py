@@ -1,0 +1,196 @@
+"""Features cut into what a network reads: scaled arrays, training segments, and splits that do not leak.
+
+Shapes: N tickers, T sessions, L sessions of a segment, F, S, M features, H horizons, B segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fusion_model.dataset.features import Features, Float32Array
+from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.errors import NotEnoughHistory
+from fusion_model.findings import HORIZONS
+
+MIN_SEGMENT = 120  # sessions; a shorter remainder at the start of a history is left out
+MIN_FIT_SESSIONS = 400
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Mean and standard deviation of price and macro features, from the sessions of a fit alone."""
+
+    price_mean: Float32Array  # (F,)
+    price_std: Float32Array
+    macro_mean: Float32Array  # (M,)
+    macro_std: Float32Array
+
+
+def fit_scaling(features: Features, stop: int) -> Scaling:
+    """Measure the features of the rows before ``stop``; a macro column that never spoke gets 0 and 1."""
+    price = features.price[:stop].reshape(-1, features.price.shape[2])
+    price = price[np.isfinite(price).all(axis=1)]
+    if len(price) == 0:
+        raise NotEnoughHistory("no ticker has enough sessions before the end of training")
+    macro = features.macro[:stop]
+    known = np.isfinite(macro)
+    count = np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, macro, 0.0).astype(np.float64)
+    mean = filled.sum(axis=0) / count
+    variance = (np.where(known, filled - mean, 0.0) ** 2).sum(axis=0) / count
+    return Scaling(
+        price_mean=price.mean(axis=0, dtype=np.float64).astype(np.float32),
+        price_std=(price.std(axis=0, dtype=np.float64) + 1e-6).astype(np.float32),
+        macro_mean=mean.astype(np.float32),
+        macro_std=np.where(variance > 0, np.sqrt(variance), 1.0).astype(np.float32),
+    )
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """Scaled features by ticker; what is missing is zero, the mean of training.
+
+    Attributes
+    ----------
+    price : ndarray (N, T, F)
+    sentiment : ndarray (N, T, S)
+    macro : ndarray (T, M)
+    ready : ndarray (N, T)
+        Whether the ticker has features at that session.
+    """
+
+    price: Float32Array
+    sentiment: Float32Array
+    macro: Float32Array
+    ready: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+
+
+def scale_features(features: Features, scaling: Scaling) -> NetworkInput:
+    """Apply a scaling, and order by ticker first."""
+    price = (features.price - scaling.price_mean) / scaling.price_std
+    ready = np.isfinite(price).all(axis=2)
+    price[~ready] = 0.0
+    macro = np.nan_to_num((features.macro - scaling.macro_mean) / scaling.macro_std)
+    return NetworkInput(
+        price=np.ascontiguousarray(price.transpose(1, 0, 2)),
+        sentiment=np.ascontiguousarray(features.sentiment.transpose(1, 0, 2)),
+        macro=np.clip(macro, -6.0, 6.0).astype(np.float32),
+        ready=np.ascontiguousarray(ready.T),
+    )
+
+
+def standardised_targets(panel: Panel, scale: FloatArray, stop: int) -> Float32Array:
+    """Return (N, T, H): forward returns in units of the anchor, NaN unless complete before row ``stop``."""
+    targets = np.stack([panel.forward_returns(h) / np.sqrt(h) for h in HORIZONS], axis=2)
+    targets = targets / scale[:, :, None]
+    for k, horizon in enumerate(HORIZONS):
+        targets[max(stop - horizon, 0) :, :, k] = np.nan
+    return np.ascontiguousarray(targets.transpose(1, 0, 2), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of a fit, oldest first: [0, fit) trains, the next part stops early, the last one calibrates.
+
+    Between two parts lies a purge of the longest horizon, so that no target of one part reaches into
+    the next.
+    """
+
+    fit: int
+    validation: int
+    validation_stop: int
+    calibration: int
+
+
+def purged_split(sessions: int, validation: int, calibration: int) -> Split:
+    """Split the rows of a panel.
+
+    Raises
+    ------
+    NotEnoughHistory
+        Fewer than MIN_FIT_SESSIONS would be left to train on.
+    """
+    purge = max(HORIZONS)
+    calibration_start = sessions - calibration
+    validation_stop = calibration_start - (purge if calibration else 0)
+    validation_start = validation_stop - validation
+    fit = validation_start - purge
+    if fit < MIN_FIT_SESSIONS:
+        needed = MIN_FIT_SESSIONS + sessions - fit
+        raise NotEnoughHistory(
+            f"{sessions} sessions are stored, and training needs at least {needed}: "
+            "import or collect a longer history"
+        )
+    return Split(
+        fit=fit, validation=validation_start, validation_stop=validation_stop, calibration=calibration_start
+    )
+
+
+@dataclass(frozen=True)
+class WindowBatch:
+    """Segments for one training step.
+
+    Attributes
+    ----------
+    price : ndarray (B, L, F)
+    sentiment : ndarray (B, L, S)
+    macro : ndarray (B, L, M)
+    target : ndarray (B, L, H)
+        NaN in the burn-in, where a segment is padded at its start, and where the outcome is unknown.
+    """
+
+    price: Float32Array
+    sentiment: Float32Array
+    macro: Float32Array
+    target: Float32Array
+
+
+def training_batches(
+    data: NetworkInput,
+    targets: Float32Array,
+    *,
+    stop: int,
+    burn_in: int,
+    segment: int,
+    batch: int,
+    random: np.random.Generator,
+) -> Iterator[WindowBatch]:
+    """Yield one pass over the rows before ``stop``: rows bear a loss once, in segments at random offsets."""
+    pieces: list[tuple[int, int, int]] = []  # ticker, first row, row after the last
+    for n in range(len(data.ready)):
+        rows = np.flatnonzero(data.ready[n, :stop])
+        offset = int(random.integers(0, segment))
+        if len(rows) < MIN_SEGMENT:
+            continue
+        end = stop - offset
+        while end - rows[0] >= MIN_SEGMENT:
+            pieces.append((n, max(int(rows[0]), end - burn_in - segment), end))
+            end -= segment
+    order = random.permutation(len(pieces))
+    for place in range(0, len(pieces), batch):
+        yield _gather(data, targets, [pieces[i] for i in order[place : place + batch]], burn_in, segment)
+
+
+def _gather(
+    data: NetworkInput,
+    targets: Float32Array,
+    pieces: list[tuple[int, int, int]],
+    burn_in: int,
+    segment: int,
+) -> WindowBatch:
+    B, L = len(pieces), burn_in + segment
+    price = np.zeros((B, L, data.price.shape[2]), dtype=np.float32)
+    sentiment = np.zeros((B, L, data.sentiment.shape[2]), dtype=np.float32)
+    macro = np.zeros((B, L, data.macro.shape[1]), dtype=np.float32)
+    target = np.full((B, L, targets.shape[2]), np.nan, dtype=np.float32)
+    for b, (n, first, end) in enumerate(pieces):
+        start = L - (end - first)
+        warm = min(burn_in, (end - first) // 2)  # a young ticker warms up on half of what it has
+        price[b, start:] = data.price[n, first:end]
+        sentiment[b, start:] = data.sentiment[n, first:end]
+        macro[b, start:] = data.macro[first:end]
+        target[b, start + warm :] = targets[n, first + warm : end]
+    return WindowBatch(price=price, sentiment=sentiment, macro=macro, target=target)

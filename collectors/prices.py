@@ -1,0 +1,257 @@
+"""Daily bars, splits and dividends from Yahoo through yfinance, as traded that day."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sqlite3
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from collectors.errors import RetryLater, SkipItem, SourceChanged
+from collectors.market_calendar import (
+    closes_by_session,
+    last_closed_session,
+    last_session_on_or_before,
+    session_after,
+)
+from collectors.progress import CollectReport, Progress, silent
+from collectors.records import CorporateAction, PriceBar
+from collectors.retry import PATIENT, RetryPolicy, call_with_retry, raise_for_busy, unreachable
+from collectors.store import last_session_of, save_corporate_actions, save_price_bars, writing
+
+logger = logging.getLogger(__name__)
+
+SOURCE = "yahoo"
+CHART_PATH = "/v8/finance/chart/"
+EXCHANGE_ZONE = "America/New_York"
+FIRST_SESSION = "2000-01-03"
+TIMEOUT_S = 20.0
+SESSIONS_ASKED_AGAIN = 10  # a vendor corrects within days; a correction is a new row
+FAILURES_IN_A_ROW = 3  # then the network is down, and the other tickers would only wait
+PRICE_DECIMALS = 4  # Yahoo sends 32-bit floats; an as-traded price has at most four decimals
+
+
+def collect_prices(
+    db: sqlite3.Connection,
+    tickers: Sequence[str],
+    *,
+    now: str,
+    progress: Progress = silent,
+    first: str = FIRST_SESSION,
+    timeout_s: float = TIMEOUT_S,
+    policy: RetryPolicy = PATIENT,
+) -> CollectReport:
+    """Save what is new since each ticker's last bar, and what changed in the ten sessions before it.
+
+    Only sessions that have closed at ``now`` are saved. A ticker that Yahoo does not know, or that
+    could not be had this time, is named in the report; the others go on.
+
+    Raises
+    ------
+    RetryLater
+        Yahoo cannot be reached or asks for a pause; what came before is saved.
+    SourceChanged
+        An answer does not have the shape we know.
+    """
+    last = last_closed_session(now)
+    rows, skipped, late = 0, {}, 0
+    for done, ticker in enumerate(tickers):
+        progress("prices", done, len(tickers), ticker)
+        try:
+            bars, actions = fetch_prices(
+                [ticker], _first_to_ask(db, ticker, first), last, timeout_s=timeout_s, policy=policy
+            )
+        except SkipItem as error:
+            skipped[ticker] = str(error)
+            continue
+        except RetryLater as error:
+            late += 1
+            skipped[ticker] = str(error)
+            if error.after_s is not None or late == min(FAILURES_IN_A_ROW, len(tickers)):
+                raise
+            continue
+        late = 0
+        with writing(db):
+            rows += save_price_bars(db, bars, now) + save_corporate_actions(db, actions, now)
+        logger.info("Read %d bars of %s through %s", len(bars), ticker, last)
+    progress("prices", len(tickers), len(tickers))
+    return CollectReport(rows, tuple(skipped), tuple(skipped.values()))
+
+
+def _first_to_ask(db: sqlite3.Connection, ticker: str, first: str) -> str:
+    known = last_session_of(db, ticker, SOURCE)
+    if known is None:
+        return first
+    return max(first, session_after(last_session_on_or_before(known), 1 - SESSIONS_ASKED_AGAIN))
+
+
+def fetch_prices(
+    tickers: Sequence[str],
+    first: str,
+    last: str,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    policy: RetryPolicy = PATIENT,
+) -> tuple[list[PriceBar], list[CorporateAction]]:
+    """Return bars and actions of the sessions from ``first`` to ``last``, oldest first, as traded.
+
+    Yahoo divides every price and dividend by all later splits, up to today. So each ticker is asked
+    through today, whatever ``last`` is, and the splits in the answer are multiplied back in: a bar by
+    the splits after its session, its volume divided by them, a dividend likewise.
+
+    Raises
+    ------
+    SkipItem
+        Yahoo has nothing for a ticker.
+    RetryLater
+        Yahoo cannot be reached, is busy, or asks for a pause.
+    SourceChanged
+        The answer does not have the shape we know.
+    """
+    bars: list[PriceBar] = []
+    actions: list[CorporateAction] = []
+    for ticker in tickers:
+        history = call_with_retry(_history_reader(ticker, first, timeout_s), policy)
+        new_bars, new_actions = _as_traded(ticker, history)
+        bars += [bar for bar in new_bars if first <= bar.session <= last]
+        actions += [action for action in new_actions if first <= action.session <= last]
+    return bars, actions
+
+
+# From Yahoo's adjusted history to what was traded --------------------------------------------------
+
+# session, open, high, low, close, volume, dividend, split ratio (0 where none)
+Row = tuple[str, float, float, float, float, float, float, float]
+
+
+def _as_traded(ticker: str, history: list[Row]) -> tuple[list[PriceBar], list[CorporateAction]]:
+    bars: list[PriceBar] = []
+    actions: list[CorporateAction] = []
+    closes = closes_by_session()
+    later_splits = 1.0  # new shares per share held at the end of the session
+    for session, opened, high, low, close, volume, dividend, split in reversed(history):
+        if session in closes:
+            at = closes[session]
+            if all(price > 0 and math.isfinite(price) for price in (opened, high, low, close)):
+                bars.append(
+                    PriceBar(
+                        ticker,
+                        session,
+                        open=round(opened * later_splits, PRICE_DECIMALS),
+                        high=round(high * later_splits, PRICE_DECIMALS),
+                        low=round(low * later_splits, PRICE_DECIMALS),
+                        close=round(close * later_splits, PRICE_DECIMALS),
+                        volume=float(round(volume / later_splits)),
+                        source=SOURCE,
+                        available_at=at,
+                    )
+                )
+            else:
+                logger.info("Yahoo has no complete bar of %s for %s", ticker, session)
+            if dividend > 0:
+                amount = round(dividend * later_splits, 6)
+                actions.append(CorporateAction(ticker, session, "dividend", amount, SOURCE, at))
+            if split > 0:
+                actions.append(CorporateAction(ticker, session, "split", split, SOURCE, at))
+        if split > 0:
+            later_splits *= split
+    return bars[::-1], actions[::-1]
+
+
+# The door to yfinance -----------------------------------------------------------------------------
+
+
+def _history_reader(ticker: str, first: str, timeout_s: float) -> Callable[[], list[Row]]:
+    """Return a call that asks Yahoo once for a ticker's history from ``first`` through today."""
+    from yfinance.data import YfData
+    from yfinance.scrapers.history import PriceHistory
+
+    symbol = ticker.replace(".", "-")  # BRK.B is BRK-B there
+
+    def read() -> list[Row]:
+        session = _session()
+        with _yahoo_errors(ticker, session), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
+            # Ticker would ask once more, for the time zone, and keep it on disk: we know the exchange.
+            prices = PriceHistory(YfData(session=session), symbol, EXCHANGE_ZONE)
+            frame = prices.history(start=first, auto_adjust=False, actions=True, timeout=timeout_s)
+            return _rows(frame)
+
+    return read
+
+
+def _rows(frame: Any) -> list[Row]:
+    sessions = frame.index.strftime("%Y-%m-%d").tolist()
+    names = ("Open", "High", "Low", "Close", "Volume", "Dividends", "Stock Splits")
+    columns = [frame[name].astype(float).tolist() for name in names]
+    return list(zip(sessions, *columns, strict=True))
+
+
+@contextmanager
+def _yahoo_errors(ticker: str, session: Any) -> Iterator[None]:
+    """The one door through which the errors of yfinance and its web client become ours."""
+    from yfinance.config import YfConfig
+    from yfinance.exceptions import YFDataException, YFRateLimitError, YFTickerMissingError
+
+    YfConfig.debug.hide_exceptions = False  # it would log them and return an empty table
+    session.last_status, session.last_text = 0, ""
+    try:
+        yield
+    except (RetryLater, SkipItem):
+        raise
+    except YFRateLimitError as error:
+        raise RetryLater("Yahoo asks for fewer requests (HTTP 429); the next run tries again") from error
+    except YFDataException as error:
+        raise RetryLater(f"Yahoo is down ({error}); the next run tries again") from error
+    except YFTickerMissingError as error:
+        if session.last_status >= 400:
+            raise RetryLater(
+                f"Yahoo refused the request (HTTP {session.last_status}); the next run tries again"
+            ) from error
+        if '"chart"' not in session.last_text:
+            raise _changed(ticker, error, session.last_text) from error
+        raise SkipItem(f"Yahoo has no prices of {ticker}: {error.rationale}") from error
+    except Exception as error:
+        if session.last_status == 0:  # no answer: nothing but the network can be at fault
+            raise unreachable("Yahoo", type(error).__name__) from error
+        raise _changed(ticker, error, session.last_text) from error
+
+
+def _changed(ticker: str, error: Exception, answer: str) -> SourceChanged:
+    return SourceChanged(
+        f"Yahoo's answer for {ticker} is no price history as we know it "
+        f"({type(error).__name__}: {error}); update yfinance, or report the answer",
+        answer,
+    )
+
+
+@cache
+def _session() -> Any:
+    """Return this process's one web session with Yahoo, which keeps its cookies and says what went wrong."""
+    from curl_cffi import requests
+
+    class CheckedSession(requests.Session[Any]):
+        """Tells busy from unknown before yfinance folds both into "possibly delisted"."""
+
+        last_status = 0
+        last_text = ""
+
+        def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
+            if CHART_PATH not in url:  # a cookie; yfinance goes on without it
+                return super().request(method, url, *args, **kwargs)
+            try:
+                response = super().request(method, url, *args, **kwargs)
+            except requests.exceptions.RequestException as error:
+                raise unreachable("Yahoo", type(error).__name__) from error
+            self.last_status, self.last_text = response.status_code, response.text
+            raise_for_busy("Yahoo", response.status_code, dict(response.headers))
+            if response.status_code == 404:
+                symbol = url.rpartition("/")[2]
+                raise SkipItem(f"Yahoo does not know {symbol}; it may be delisted or misspelt")
+            return response
+
+    return CheckedSession(impersonate="chrome")

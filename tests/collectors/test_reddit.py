@@ -1,0 +1,169 @@
+"""praw itself, against a server on this machine that answers as Reddit did."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collectors.errors import ConfigurationError, RetryLater, SourceChanged
+from collectors.records import Post
+from collectors.reddit import RedditCredentials, collect_posts, fetch_posts, open_reddit
+from collectors.store import load_posts
+from collectors.universe import Company
+from tests.collectors.loopback import HANG, HTML, Answer, Loopback
+
+RECORDED = Path(__file__).parents[1] / "resources" / "recorded"
+NEW = (RECORDED / "reddit_new.json").read_text()
+COMMENTS = (RECORDED / "reddit_comments.json").read_text()
+TOKEN = Answer('{"access_token": "token", "token_type": "bearer", "expires_in": 3600, "scope": "*"}')
+NEW_PATH, COMMENTS_PATH, TOKEN_PATH = "/r/stocks/new", "/r/stocks/comments/", "/api/v1/access_token"
+CREDENTIALS = RedditCredentials("id", "secret", "barograph tests")
+UNIVERSE = {
+    "DIS": Company("DIS", "Walt Disney", "", ("The Simpsons",)),
+    "AMD": Company("AMD", "Advanced Micro Devices", "", ()),
+}
+NOW = "2017-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def source(web: Loopback, no_waiting: None) -> Loopback:
+    web.on(TOKEN_PATH, TOKEN)
+    web.on(NEW_PATH, Answer(NEW))
+    web.on(COMMENTS_PATH, Answer(COMMENTS))
+    return web
+
+
+def opened(source: Loopback, timeout_s: float = 5) -> AbstractContextManager[Any]:
+    return open_reddit(CREDENTIALS, oauth_url=source.url, reddit_url=source.url, timeout_s=timeout_s)
+
+
+@pytest.fixture
+def reddit(source: Loopback) -> Iterator[Any]:
+    with opened(source) as client:
+        yield client
+
+
+def changed(listing: str, **fields: object) -> Answer:
+    """A recorded listing whose first item has other fields."""
+    answer = json.loads(listing)
+    answer["data"]["children"][0]["data"].update(fields)
+    return Answer(json.dumps(answer))
+
+
+def test_submissions_and_comments_become_posts_without_author(source: Loopback, reddit: Any) -> None:
+    posts = list(fetch_posts(reddit, "stocks", newer_than=None))
+    assert len(posts) == 8
+    assert posts[0] == Post(
+        post_id="t3_48fbao",
+        source="reddit",
+        community="stocks",
+        title="Looking for a new home. what do you look for?",
+        body="",
+        score=4,
+        comment_count=11,
+        created_at="2016-03-01T08:34:02Z",
+        available_at="2016-03-01T08:34:02Z",
+    )
+    assert posts[6].post_id == "t1_dbhn0zk"
+    assert (posts[6].title, posts[6].body) == ("", "Hey, me too! Best of luck.")
+    assert source.paths() == [TOKEN_PATH, NEW_PATH, COMMENTS_PATH]  # and none for each post
+
+
+def test_only_what_is_newer_is_read(reddit: Any) -> None:
+    posts = fetch_posts(reddit, "stocks", newer_than="2016-03-01T08:33:50Z")
+    assert [post.post_id for post in posts][:2] == ["t3_48fbao", "t1_dbhn118"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"selftext": "[removed]"}, {"title": "  "}, {"removed_by_category": "moderator"}]
+)
+def test_removed_and_empty_ones_are_left_out(
+    source: Loopback, reddit: Any, fields: dict[str, object]
+) -> None:
+    source.on(NEW_PATH, changed(NEW, **fields))
+    assert "t3_48fbao" not in [post.post_id for post in fetch_posts(reddit, "stocks", newer_than=None)]
+
+
+def test_tickers_are_found_and_a_rerun_adds_nothing(
+    source: Loopback, reddit: Any, db: sqlite3.Connection
+) -> None:
+    first = collect_posts(db, reddit, ["stocks"], UNIVERSE, now=NOW)
+    again = collect_posts(db, reddit, ["stocks"], UNIVERSE, now=NOW)
+    assert (first.rows, again.rows) == (8, 0)
+    assert [post.post_id for post in load_posts(db, "DIS", NOW)] == ["t3_48fb54"]
+    assert [post.post_id for post in load_posts(db, "AMD", NOW)] == ["t1_dbhn0za"]
+
+
+def test_an_edit_changes_nothing(source: Loopback, reddit: Any, db: sqlite3.Connection) -> None:
+    collect_posts(db, reddit, ["stocks"], UNIVERSE, now=NOW)
+    source.on(NEW_PATH, changed(NEW, selftext="edit: buy The Simpsons"))
+    assert collect_posts(db, reddit, ["stocks"], UNIVERSE, now=NOW).rows == 0
+    assert len(load_posts(db, "DIS", NOW)) == 1
+
+
+def test_a_community_that_is_not_there_is_named(reddit: Any, db: sqlite3.Connection) -> None:
+    report = collect_posts(db, reddit, ["nope", "stocks"], UNIVERSE, now=NOW)
+    assert (report.rows, report.skipped) == (8, ("nope",))
+    assert "no community r/nope" in report.messages[0]
+
+
+def test_a_private_community_is_named(source: Loopback, reddit: Any, db: sqlite3.Connection) -> None:
+    source.on("/r/club/new", Answer('{"reason": "private", "message": "Forbidden", "error": 403}', 403))
+    assert collect_posts(db, reddit, ["club"], UNIVERSE, now=NOW).skipped == ("club",)
+
+
+def test_no_credentials_say_how_to_get_them() -> None:
+    with pytest.raises(ConfigurationError, match="prefs/apps"), open_reddit(None):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [(TOKEN_PATH, 401), (TOKEN_PATH, 403), (NEW_PATH, 401), (NEW_PATH, 403)]
+)
+def test_refused_credentials_say_how_to_get_others(
+    source: Loopback, reddit: Any, path: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prawcore.sessions.time.sleep", lambda seconds: None)  # it asks for a new token first
+    source.on(path, Answer(json.dumps({"message": "Unauthorized", "error": status}), status))
+    with pytest.raises(ConfigurationError, match="prefs/apps") as caught:
+        list(fetch_posts(reddit, "stocks", newer_than=None))
+    assert "secret'" not in str(caught.value)
+
+
+def test_a_wish_for_a_pause_is_handed_on(source: Loopback, reddit: Any) -> None:
+    source.on(NEW_PATH, Answer("Too Many Requests", 429, "text/html", {"Retry-After": "600"}))
+    with pytest.raises(RetryLater, match="HTTP 429") as caught:
+        list(fetch_posts(reddit, "stocks", newer_than=None))
+    assert caught.value.after_s == 600
+    assert source.paths() == [TOKEN_PATH, NEW_PATH]
+
+
+def test_a_hiccup_is_asked_again(source: Loopback, reddit: Any) -> None:
+    source.on(NEW_PATH, Answer("", 503), Answer("", 500), Answer(NEW))
+    assert len(list(fetch_posts(reddit, "stocks", newer_than=None))) == 8
+
+
+def test_lasting_trouble_is_for_later(source: Loopback, reddit: Any) -> None:
+    source.on(NEW_PATH, Answer("", 503))
+    with pytest.raises(RetryLater, match="HTTP 503"):
+        list(fetch_posts(reddit, "stocks", newer_than=None))
+    assert source.paths().count(NEW_PATH) == 4
+
+
+def test_silence_is_not_waited_for(source: Loopback) -> None:
+    source.on(NEW_PATH, HANG, Answer(NEW))
+    with opened(source, timeout_s=0.1) as reddit:
+        assert len(list(fetch_posts(reddit, "stocks", newer_than=None))) == 8
+
+
+@pytest.mark.parametrize("answer", [HTML, Answer("[]"), Answer("{}"), changed(NEW, created_utc="noon")])
+def test_another_shape_stops_the_job(source: Loopback, reddit: Any, answer: Answer) -> None:
+    source.on(NEW_PATH, answer)
+    with pytest.raises(SourceChanged, match="update praw"):
+        list(fetch_posts(reddit, "stocks", newer_than=None))

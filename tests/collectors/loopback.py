@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,17 +39,18 @@ class Loopback:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        self.answers: dict[str, list[Answer]] = {}
+        self.answers: dict[str, list[Answer | Callable[[Request], Answer]]] = {}
         self.url = ""
         self.over = threading.Event()
 
-    def on(self, path: str, *answers: Answer) -> None:
+    def on(self, path: str, *answers: Answer | Callable[[Request], Answer]) -> None:
         self.answers[path] = list(answers)
 
     def answer(self, request: Request) -> Answer:
         self.requests.append(request)
         answers = self.answers.get(request.path, [Answer('{"message": "Not Found"}', 404)])
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        return answer if isinstance(answer, Answer) else answer(request)
 
     def paths(self) -> list[str]:
         return [request.path for request in self.requests]

@@ -80,7 +80,7 @@ def m001_facts(db: Database) -> None:
             released_on TEXT NOT NULL,
             available_at TEXT NOT NULL,
             PRIMARY KEY (series_id, observed_on, available_at)
-        ) STRICT, WITHOUT ROWID;
+        ) STRICT;
         CREATE TABLE earnings_announcement (
             id INTEGER PRIMARY KEY,
             ticker TEXT NOT NULL,

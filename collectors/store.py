@@ -178,20 +178,9 @@ def save_price_bars(db: sqlite3.Connection, bars: Iterable[PriceBar], recorded_a
     added = 0
     with writing(db):
         for (ticker, source), series in by_series.items():
-            known = {
-                row[0]: row[1:]
-                for row in db.execute(
-                    "SELECT session, open, high, low, close, volume FROM price_bar "
-                    "WHERE ticker = ? AND source = ? AND session BETWEEN ? AND ? "
-                    "ORDER BY session, available_at",
-                    (
-                        ticker,
-                        source,
-                        min(b.session for b in series),
-                        max(b.session for b in series),
-                    ),
-                )
-            }
+            known = load_source_bars(
+                db, ticker, source, min(b.session for b in series), max(b.session for b in series)
+            )
             rows = []
             for bar in series:
                 values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
@@ -203,8 +192,8 @@ def save_price_bars(db: sqlite3.Connection, bars: Iterable[PriceBar], recorded_a
                 rows.append((ticker, bar.session, *values, source, at))
             before_insert = db.total_changes
             db.executemany(
-                "INSERT OR IGNORE INTO price_bar (ticker, session, open, high, low, close, volume, "
-                "source, available_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO price_bar (ticker, session, open, high, low, close, volume, "
+                "source, available_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 rows,
             )
             added += db.total_changes - before_insert
@@ -226,12 +215,11 @@ def save_corporate_actions(
             if before is not None and before[0] == action.ratio_or_amount:
                 continue
             at = action.available_at if before is None else max(action.available_at, recorded_at)
-            db.execute(
+            added += db.execute(
                 "INSERT INTO corporate_action (ticker, session, kind, ratio_or_amount, source, "
-                "available_at) VALUES (?, ?, ?, ?, ?, ?)",
+                "available_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (*astuple(action)[:5], at),
-            )
-            added += 1
+            ).rowcount
     return added
 
 
@@ -242,15 +230,21 @@ def save_posts(db: sqlite3.Connection, posts: Iterable[Post], mentions: Iterable
     """
     with writing(db):
         before = db.total_changes
-        db.executemany("INSERT OR IGNORE INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", map(astuple, posts))
+        db.executemany(
+            "INSERT INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", map(astuple, posts)
+        )
         added = db.total_changes - before
-        db.executemany("INSERT OR IGNORE INTO post_mention VALUES (?, ?)", map(astuple, mentions))
+        db.executemany(
+            "INSERT INTO post_mention VALUES (?, ?) ON CONFLICT DO NOTHING", map(astuple, mentions)
+        )
     return added
 
 
 def save_sentiment(db: sqlite3.Connection, scores: Iterable[PostSentiment]) -> int:
     """Save scores beside those of other scorers; a post keeps its first score by a scorer."""
-    return _insert_new(db, "INSERT OR IGNORE INTO post_sentiment VALUES (?, ?, ?, ?, ?, ?)", scores)
+    return _insert_new(
+        db, "INSERT INTO post_sentiment VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", scores
+    )
 
 
 def save_macro(db: sqlite3.Connection, observations: Iterable[MacroObservation], recorded_at: str) -> int:
@@ -283,7 +277,7 @@ def save_macro(db: sqlite3.Connection, observations: Iterable[MacroObservation],
             vintages[row.observed_on, at] = row.value
             rows.append((row.series_id, row.observed_on, row.value, released_on, at))
         before_insert = db.total_changes
-        db.executemany("INSERT OR IGNORE INTO macro_observation VALUES (?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO macro_observation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
         return db.total_changes - before_insert
 
 
@@ -295,8 +289,8 @@ def save_earnings(db: sqlite3.Connection, announcements: Iterable[EarningsAnnoun
     """Save announcements not seen before; return the rows added."""
     return _insert_new(
         db,
-        "INSERT OR IGNORE INTO earnings_announcement (ticker, announced_on, time_of_day, source, "
-        "available_at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO earnings_announcement (ticker, announced_on, time_of_day, source, "
+        "available_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         announcements,
     )
 
@@ -344,6 +338,18 @@ def load_bars(
         tickers,
     )
     return list({(row[0], row[1]): row for row in rows}.values())
+
+
+def load_source_bars(
+    db: sqlite3.Connection, ticker: str, source: str, first: str = "", last: str = "9999"
+) -> dict[str, tuple[float, float, float, float, float]]:
+    """Return what one source last said of a ticker: (open, high, low, close, volume) by session."""
+    rows = db.execute(
+        "SELECT session, open, high, low, close, volume FROM price_bar "
+        "WHERE ticker = ? AND source = ? AND session BETWEEN ? AND ? ORDER BY session, available_at",
+        (ticker, source, first, last),
+    )
+    return {row[0]: row[1:] for row in rows}
 
 
 def load_actions(

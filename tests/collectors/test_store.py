@@ -1,0 +1,252 @@
+"""The record: append-only, whole batches, readers that never wait, and errors that say what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collectors import store
+from collectors.errors import DatabaseBusy, StorageError
+from collectors.records import (
+    CorporateAction,
+    EarningsAnnouncement,
+    JobRun,
+    MacroObservation,
+    Post,
+    PostMention,
+    PostSentiment,
+    PriceBar,
+)
+from collectors.schema import FACT_TABLES
+
+BAR = PriceBar("KO", "2020-01-02", 55.3, 55.4, 54.8, 55.0, 1000.0, "test", "2020-01-02T21:00:00Z")
+SPLIT = CorporateAction("KO", "2020-01-02", "split", 2.0, "test", "2020-01-02T21:00:00Z")
+POST = Post("t3_a", "reddit", "stocks", "KO", "", 1, 0, "2020-01-02T15:00:00Z", "2020-01-02T15:00:00Z")
+SCORE = PostSentiment("t3_a", "finbert@1", 0.5, 0.25, 0.25, "2020-02-01T00:00:00Z")
+CPI = MacroObservation("CPI", "2019-12-01", 258.4, "2020-01-14", "2020-01-14T23:59:59Z")
+REPORT = EarningsAnnouncement("KO", "2020-01-30", "pre", "test", "2020-01-15T21:00:00Z")
+RUN = JobRun("prices", "2020-01-02T22:00:00Z", "2020-01-02T22:00:05Z", "done", 1, "")
+RECORDED = "2020-03-01T00:00:00Z"
+LATER = "2020-04-01T00:00:00Z"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "facts.db"
+
+
+@pytest.fixture
+def filled(db: sqlite3.Connection) -> sqlite3.Connection:
+    save_everything(db)
+    return db
+
+
+def save_everything(db: sqlite3.Connection) -> list[int]:
+    added = [
+        store.save_price_bars(db, [BAR], RECORDED),
+        store.save_corporate_actions(db, [SPLIT], RECORDED),
+        store.save_posts(db, [POST], [PostMention("t3_a", "KO")]),
+        store.save_sentiment(db, [SCORE]),
+        store.save_macro(db, [CPI], RECORDED),
+        store.save_earnings(db, [REPORT]),
+    ]
+    if not store.load_job_runs(db):
+        store.save_job_run(db, RUN)
+    return added
+
+
+def count(db: sqlite3.Connection, table: str) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+# Append-only --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", FACT_TABLES)
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET {} = {}"])
+def test_no_fact_is_ever_changed_or_deleted(filled: sqlite3.Connection, table: str, statement: str) -> None:
+    column = filled.execute(f"PRAGMA table_info({table})").fetchone()[1]
+    with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
+        filled.execute(statement.format(table, column, column))
+    assert count(filled, table) == 1
+
+
+def test_saving_everything_again_adds_no_row(db: sqlite3.Connection) -> None:
+    assert save_everything(db) == [1, 1, 1, 1, 1, 1]
+    assert save_everything(db) == [0, 0, 0, 0, 0, 0]
+
+
+def test_a_corrected_bar_is_invisible_before_it_was_recorded(filled: sqlite3.Connection) -> None:
+    assert store.save_price_bars(filled, [replace(BAR, close=55.1)], RECORDED) == 1
+    assert store.load_bars(filled, "2020-02-29T23:59:59Z")[0][5] == 55.0
+    assert store.load_bars(filled, RECORDED)[0][5] == 55.1
+    assert len(store.load_bars(filled, LATER)) == 1
+
+
+def test_a_correction_taken_back_is_a_third_row(filled: sqlite3.Connection) -> None:
+    store.save_price_bars(filled, [replace(BAR, close=55.1)], RECORDED)
+    assert store.save_price_bars(filled, [BAR], LATER) == 1
+    assert [store.load_bars(filled, at)[0][5] for at in (RECORDED, LATER)] == [55.1, 55.0]
+
+
+def test_a_corrected_split_is_invisible_before_it_was_recorded(filled: sqlite3.Connection) -> None:
+    assert store.save_corporate_actions(filled, [replace(SPLIT, ratio_or_amount=4.0)], RECORDED) == 1
+    assert store.load_actions(filled, "2020-02-29T23:59:59Z")[0][3] == 2.0
+    assert store.load_actions(filled, RECORDED)[0][3] == 4.0
+
+
+def test_two_corrections_of_one_instant_keep_the_first(filled: sqlite3.Connection) -> None:
+    """Once a second correction of a split at the same instant ended in an IntegrityError."""
+    for ratio, added in ((4.0, 1), (5.0, 0)):
+        assert (
+            store.save_corporate_actions(filled, [replace(SPLIT, ratio_or_amount=ratio)], RECORDED) == added
+        )
+    assert store.load_actions(filled, RECORDED)[0][3] == 4.0
+
+
+def test_a_revised_figure_is_invisible_before_its_release(filled: sqlite3.Connection) -> None:
+    revised = replace(CPI, value=258.6, released_on="2020-02-13", available_at="2020-02-13T23:59:59Z")
+    assert store.save_macro(filled, [revised], RECORDED) == 1
+    assert [row[2] for row in store.load_macro(filled, "2020-02-13T21:00:00Z")] == [258.4]
+    assert [row[2] for row in store.load_macro(filled, "2020-02-14T21:00:00Z")] == [258.4, 258.6]
+
+
+def test_a_vintage_told_differently_later_is_a_correction_since_then(filled: sqlite3.Connection) -> None:
+    assert store.save_macro(filled, [replace(CPI, value=260.0)], RECORDED) == 1
+    assert [row[2] for row in store.load_macro(filled, "2020-02-29T00:00:00Z")] == [258.4]
+    assert store.save_macro(filled, [replace(CPI, value=260.0)], LATER) == 0
+
+
+def test_the_first_version_of_a_post_stays(filled: sqlite3.Connection) -> None:
+    assert store.save_posts(filled, [replace(POST, body="edited")], []) == 0
+    assert store.load_posts(filled, "KO", LATER) == [POST]
+
+
+# Whole batches ------------------------------------------------------------------------------------
+
+
+def test_a_batch_with_an_impossible_row_leaves_nothing(db: sqlite3.Connection) -> None:
+    """Once such a row was dropped without a word, and the rest of its batch saved."""
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        store.save_price_bars(db, [BAR, replace(BAR, session="2020-01-03", low=-1.0)], RECORDED)
+    assert count(db, "price_bar") == 0
+    assert not db.in_transaction
+
+
+def test_a_mention_of_an_unknown_post_takes_its_batch_along(db: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        store.save_posts(db, [POST], [PostMention("t3_b", "KO")])
+    assert count(db, "post") == 0
+
+
+def test_probabilities_that_do_not_sum_to_one_are_refused(filled: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        store.save_sentiment(filled, [replace(SCORE, scorer="other", positive=0.9)])
+
+
+def test_nested_batches_are_one(db: sqlite3.Connection) -> None:
+    def batch() -> None:
+        with store.writing(db):
+            store.save_price_bars(db, [BAR], RECORDED)
+            store.save_corporate_actions(db, [SPLIT], RECORDED)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        batch()
+    assert (count(db, "price_bar"), count(db, "corporate_action")) == (0, 0)
+
+
+# Two programs at once -----------------------------------------------------------------------------
+
+
+def test_a_reader_does_not_wait_for_a_writer(filled: sqlite3.Connection, path: Path) -> None:
+    reader = store.open_reader(path)
+    with store.writing(filled):
+        store.save_price_bars(filled, [replace(BAR, session="2020-01-03")], RECORDED)
+        assert len(store.load_bars(reader, LATER)) == 1
+    assert len(store.load_bars(reader, LATER)) == 2
+    reader.close()
+
+
+def test_a_second_writer_is_told_who_is_in_the_way(
+    filled: sqlite3.Connection, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
+    second = store.open_database(path)
+    with (
+        store.writing(filled),
+        pytest.raises(DatabaseBusy, match=r"another program has been writing to .*facts\.db"),
+    ):
+        store.save_price_bars(second, [replace(BAR, ticker="PEP")], RECORDED)
+    assert store.save_price_bars(second, [replace(BAR, ticker="PEP")], RECORDED) == 1
+    second.close()
+
+
+def test_two_programs_may_open_a_new_record_at_once(path: Path) -> None:
+    first, second = store.open_database(path), store.open_database(path)
+    assert save_everything(second) == [1] * 6
+    assert len(store.load_bars(first, LATER)) == 1
+    first.close()
+    second.close()
+
+
+# Storage that fails -------------------------------------------------------------------------------
+
+
+def test_a_full_disk_keeps_the_old_rows_and_says_so(filled: sqlite3.Connection) -> None:
+    pages = filled.execute("PRAGMA page_count").fetchone()[0]
+    filled.execute(f"PRAGMA max_page_count = {pages}")
+    many = [replace(BAR, session=f"2020-{n:05}") for n in range(5000)]
+    with pytest.raises(StorageError, match=r"no room left.*nothing of this batch was saved"):
+        store.save_price_bars(filled, many, RECORDED)
+    assert (count(filled, "price_bar"), filled.in_transaction) == (1, False)
+    assert filled.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    filled.execute("PRAGMA max_page_count = 100000")
+    assert store.save_price_bars(filled, many, RECORDED) == 5000
+
+
+@pytest.fixture
+def reader(filled: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
+    connection = store.open_reader(path)
+    yield connection
+    connection.close()
+
+
+def test_a_record_that_cannot_be_written_says_so(reader: sqlite3.Connection) -> None:
+    with pytest.raises(StorageError, match=r"facts\.db cannot be written .*check its permissions"):
+        store.save_price_bars(reader, [replace(BAR, ticker="PEP")], RECORDED)
+    assert store.load_tickers(reader) == ["KO"]
+
+
+def test_a_reader_needs_a_record(path: Path) -> None:
+    with pytest.raises(StorageError, match="import or collect something first"):
+        store.open_reader(path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("opening", [store.open_database, store.open_reader])
+def test_a_file_that_is_no_database_is_left_alone(path: Path, opening: object) -> None:
+    path.write_text("a letter to a friend, long enough to be read as a header of a database file " * 9)
+    with pytest.raises(StorageError, match="damaged or no Barograph database"):
+        opening(path)  # type: ignore[operator]
+    assert path.read_text().startswith("a letter")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"the folder .*file.* cannot be created"):
+        store.open_database(tmp_path / "file" / "facts.db")
+
+
+def test_a_record_of_a_newer_program_is_refused_and_kept(filled: sqlite3.Connection, path: Path) -> None:
+    filled.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+        "VALUES ('collectors', 'm999_new', '')"
+    )
+    with pytest.raises(StorageError, match=r"written by a newer Barograph \(it has m999_new\); update"):
+        store.open_database(path)
+    assert count(filled, "price_bar") == 1

@@ -1,0 +1,10 @@
+"""Files a person already has (CSV, JSON lines, Reddit dumps, FRED and ALFRED downloads) into the record."""
+
+from collectors.archives.prices import import_prices
+from collectors.archives.report import BadLine, ImportReport
+
+__all__ = [
+    "BadLine",
+    "ImportReport",
+    "import_prices",
+]

@@ -490,6 +490,31 @@ def count_scores(db: sqlite3.Connection) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
+def count_unscored_posts(db: sqlite3.Connection, scorer: str) -> int:
+    """Return how many posts a scorer has not scored, those that say nothing among them."""
+    row: tuple[int] = db.execute(
+        "SELECT count(*) FROM post WHERE NOT EXISTS (SELECT 1 FROM post_sentiment AS s "
+        "WHERE s.post_id = post.post_id AND s.scorer = ?)",
+        (scorer,),
+    ).fetchone()
+    return row[0]
+
+
+def preferred_scorer(db: sqlite3.Connection) -> str | None:
+    """Return the scorer whose scores are read, or None without scores.
+
+    A FinBERT that has scored every post that any scorer has; else the compact scorer with the most
+    posts; else whichever has the most. Of two with equally many, the later name: a later revision.
+    """
+    counts = count_scores(db)
+    if not counts:
+        return None
+    all_scored = db.execute("SELECT count(DISTINCT post_id) FROM post_sentiment").fetchone()[0]
+    complete = [name for name, count in counts.items() if name.startswith("finbert") and count == all_scored]
+    compact = [name for name in counts if name.startswith("compact")]
+    return max(complete or compact or counts, key=lambda name: (counts[name], name))
+
+
 def load_job_runs(db: sqlite3.Connection, job: str | None = None, limit: int = 50) -> list[JobRun]:
     """Return the newest runs, of one job or of all, newest first."""
     rows = db.execute(

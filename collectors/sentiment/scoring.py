@@ -1,0 +1,160 @@
+"""Score posts that have no score yet, or the texts of a file, with the best scorer that is installed."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from collectors import store
+from collectors.errors import BadInput, StorageError
+from collectors.progress import Progress, silent
+from collectors.records import PostSentiment
+from collectors.sentiment import finbert
+from collectors.sentiment.compact import CompactScorer
+from collectors.sentiment.scorer import FloatArray, Scorer, label_of, stored_probabilities
+from collectors.sentiment.texts import is_scorable, plain_text, post_text
+
+logger = logging.getLogger(__name__)
+
+SCORE_COLUMNS = ("scorer", "positive", "neutral", "negative", "label")
+TEXTS_PER_BATCH = 256  # a batch is saved whole: seconds of FinBERT's work
+
+
+def choose_scorer(models_dir: Path, finbert_folder: Path | None = None) -> Scorer:
+    """Return FinBERT where it is installed, else the compact scorer.
+
+    ``finbert_folder`` is a local folder of the person's own choice. A FinBERT that is there and cannot
+    be loaded is an error, never a silent change of scorer.
+    """
+    folder = finbert_folder or models_dir / finbert.FOLDER
+    if finbert_folder is not None or folder.exists() or folder.is_symlink():
+        return finbert.load_finbert(folder)
+    return CompactScorer()
+
+
+def score_new_posts(
+    db: sqlite3.Connection,
+    scorer: Scorer,
+    *,
+    now: str,
+    progress: Progress = silent,
+    batch: int = TEXTS_PER_BATCH,
+) -> int:
+    """Score the posts that this scorer has not scored yet, and return how many were.
+
+    Other scorers' scores stay. Removed and empty posts get no score: they are passed over, once in
+    each run. Batches are saved as they are done, so a run that was stopped goes on where it was.
+    """
+    total = store.count_unscored_posts(db, scorer.name)
+    seen: dict[bytes, FloatArray] = {}
+    after, done, saved = "", 0, 0
+    while posts := store.load_unscored_posts(db, scorer.name, after, batch):
+        after = posts[-1].post_id
+        scores = score_texts([post_text(post.title, post.body) for post in posts], scorer, seen)
+        saved += store.save_sentiment(
+            db,
+            [
+                PostSentiment(post.post_id, scorer.name, float(row[0]), float(row[1]), float(row[2]), now)
+                for post, row in zip(posts, scores, strict=True)
+                if not np.isnan(row[0])
+            ],
+        )
+        done += len(posts)
+        progress("score posts", done, max(done, total), scorer.name)
+    logger.info("Scored %d of %d posts with %s", saved, done, scorer.name)
+    return saved
+
+
+def score_texts(
+    texts: Sequence[str], scorer: Scorer, seen: dict[bytes, FloatArray] | None = None
+) -> FloatArray:
+    """Return (n, 3) positive, neutral, negative at the stored precision; NaN where a text says nothing.
+
+    The texts are as ``texts.plain_text`` leaves them. Equal ones are scored once; ``seen`` keeps their
+    scores by hash between the calls of one run.
+    """
+    seen = {} if seen is None else seen
+    keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16] for text in texts]
+    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in seen and is_scorable(text)}
+    if new:
+        seen.update(zip(new, stored_probabilities(scorer.score(list(new.values()))), strict=True))
+    nothing_said = np.full(3, np.nan)
+    return np.array([seen.get(key, nothing_said) for key in keys]).reshape(-1, 3)
+
+
+def score_text_file(in_path: Path, out_path: Path, scorer: Scorer, *, progress: Progress = silent) -> int:
+    """Copy a CSV with a ``text`` column and add scorer, positive, neutral, negative, label; return the rows.
+
+    A row whose text says nothing (removed, empty, only links) keeps the five fields empty. The file is
+    written beside its place and renamed, so that a run that was stopped leaves nothing half done.
+
+    Raises
+    ------
+    BadInput
+        The file is missing, empty, no UTF-8 CSV, or has no ``text`` column, or has one of ours already.
+    StorageError
+        ``out_path`` cannot be written.
+    """
+    columns, rows = _read_texts(in_path)
+    place = columns.index("text")
+    seen: dict[bytes, FloatArray] = {}
+    aside = out_path.with_name(out_path.name + ".partial")
+    try:
+        with aside.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([*columns, *SCORE_COLUMNS])
+            for start in range(0, len(rows), TEXTS_PER_BATCH):
+                some = rows[start : start + TEXTS_PER_BATCH]
+                scores = score_texts([plain_text(row[place]) for row in some], scorer, seen)
+                writer.writerows(
+                    [*row, *_score_fields(scorer.name, score)]
+                    for row, score in zip(some, scores, strict=True)
+                )
+                progress("score texts", start + len(some), len(rows), scorer.name)
+        aside.replace(out_path)
+    except OSError as error:
+        raise StorageError(f"{out_path} cannot be written ({error}); choose another place") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return len(rows)
+
+
+def _score_fields(scorer: str, score: FloatArray) -> list[str]:
+    if np.isnan(score[0]):
+        return [""] * len(SCORE_COLUMNS)
+    return [scorer, *(f"{value:.4f}" for value in score), label_of(score.tolist())]
+
+
+def _read_texts(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and rows of a CSV with a ``text`` column."""
+    csv.field_size_limit(2**31 - 1)  # a post may be longer than the 128 KB that csv allows
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = [row for row in csv.reader(file) if row]
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error}); name a CSV file with a text column") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path} is no CSV in UTF-8 ({error}); save it as CSV UTF-8 and try again") from error
+    if len(lines) < 2:
+        raise BadInput(
+            f"{path} holds no texts; expected a header with a text column, and a row for each text"
+        )
+    columns, rows = lines[0], lines[1:]
+    if "text" not in columns:
+        raise BadInput(
+            f"{path} has no text column, only {', '.join(columns)}; rename the column that is scored"
+        )
+    if taken := [name for name in SCORE_COLUMNS if name in columns]:
+        raise BadInput(f"{path} has the columns {', '.join(taken)} already; name the file without scores")
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(columns):
+            raise BadInput(
+                f"{path}: row {number} has {len(row)} fields, the header {len(columns)}; mend or remove it"
+            )
+    return columns, rows

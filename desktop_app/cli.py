@@ -1,0 +1,639 @@
+"""One command per workflow: where arguments become calls, and results become words."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
+from functools import wraps
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from collectors.errors import BadInput, ConfigurationError
+from collectors.market_calendar import utc_now
+from desktop_app import store as choices
+from desktop_app.daily import MODELS_FOLDER, daily_jobs
+from desktop_app.settings import load_settings
+from desktop_app.terminal import INTERRUPTED, RedactingFormatter, Voice, exit_code_of, table
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from collectors.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+LOGS, EXPORTS = "logs", "exports"
+DEMO_HISTORY = 252  # sessions that the demo forecasts again with a model that knew nothing of them
+
+
+@dataclass
+class Context:
+    """What every command gets: where the home is, and how to speak."""
+
+    home: Path
+    voice: Voice
+    verbose: bool
+
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        """The home's database, for reading and writing."""
+        with closing(choices.open_home(self.home)) as db:
+            yield db
+
+    @property
+    def models(self) -> Path:
+        """Folder of checkpoints and of FinBERT."""
+        return self.home / MODELS_FOLDER
+
+
+def default_home() -> Path:
+    """Return the platform's data folder for Barograph."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("barograph", appauthor=False))
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--home", type=click.Path(path_type=Path, file_okay=False), help="Folder of database, models, logs."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
+@click.option("-v", "--verbose", is_flag=True, help="Log details to standard error.")
+@click.version_option(package_name="barograph")
+@click.pass_context
+def barograph(context: click.Context, home: Path | None, as_json: bool, verbose: bool) -> None:
+    """Honest forecasts of stock prices: calibrated ranges, with a track record that can't be rewritten."""
+    context.obj = Context(
+        home=home or default_home(),
+        voice=Voice(as_json=as_json, progress_json=False),
+        verbose=verbose,
+    )
+    if context.invoked_subcommand is None:
+        context.invoke(app)
+
+
+def long_command(function: Callable[..., dict[str, Any]]) -> Callable[..., None]:
+    """Give a command ``--progress json`` and a log file; its returned document is the result."""
+
+    @click.option("--progress", type=click.Choice(["json"]), help="Report progress as JSON lines.")
+    @click.pass_obj
+    @wraps(function)
+    def command(context: Context, *args: Any, progress: str | None, **options: Any) -> None:
+        context.voice.progress_json = progress == "json"
+        _log_to(context.home, context.verbose)
+        with context.voice.progress() as tell:
+            result = function(context, tell, *args, **options)
+        context.voice.finish(result)
+
+    return command
+
+
+def _log_to(home: Path, verbose: bool) -> None:
+    """Log to the home's log file, and to standard error with ``-v``; keys are blanked out in both."""
+    handlers: list[logging.Handler] = []
+    try:
+        (home / LOGS).mkdir(parents=True, exist_ok=True)
+        handlers.append(RotatingFileHandler(home / LOGS / "barograph.log", maxBytes=1_000_000, backupCount=3))
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder {home} cannot be written ({error}); choose another one with --home"
+        ) from error
+    if verbose:
+        handlers.append(logging.StreamHandler())
+    for handler in handlers:
+        handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+
+
+# Window and demo ----------------------------------------------------------------------------------
+
+
+@barograph.command()
+@click.pass_obj
+def app(context: Context) -> None:
+    """Open the window."""
+    _log_to(context.home, context.verbose)
+    open_window(context.home)
+
+
+def open_window(home: Path) -> None:
+    """Run the window until it is closed.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no display.
+    """
+    if not has_display():
+        raise ConfigurationError(
+            "there is no display to open a window on; use `barograph export forecasts --out FILE.csv`, "
+            "or any other command of `barograph --help`"
+        )
+    with closing(choices.open_home(home)):
+        pass  # a new home gets its tables before the window reads them
+    from desktop_app.gui.main_window import run_app
+
+    code = run_app(home)
+    if code:
+        sys.exit(code)
+
+
+def has_display() -> bool:
+    """Tell whether a window can be shown."""
+    import os
+
+    if sys.platform in ("win32", "darwin") or os.environ.get("QT_QPA_PLATFORM"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@barograph.command()
+@click.option("--headless", is_flag=True, help="Print the forecasts instead of opening the window.")
+@long_command
+def demo(context: Context, tell: Progress, headless: bool) -> dict[str, Any]:
+    """Fill a home of its own from the embedded sample, train, forecast; then open the window."""
+    from collectors import archives
+    from collectors import store as facts
+    from collectors.market_calendar import session_after
+    from collectors.sentiment.compact import CompactScorer
+    from collectors.sentiment.scoring import score_new_posts
+    from collectors.universe import load_universe
+    from desktop_app.export import export_forecasts
+    from fusion_model import pipeline
+    from fusion_model import store as findings
+    from resources import sample_paths
+
+    home = context.home if context.home != default_home() else default_home().with_name("barograph-demo")
+    context.home = home
+    sample, now = sample_paths(), utc_now()
+    with context.database() as db:
+        archives.import_prices(db, [sample.prices], now=now, progress=tell)
+        archives.import_macro(db, [sample.macro], now=now, progress=tell)
+        archives.import_posts(db, [sample.posts], universe=load_universe(), now=now, progress=tell)
+        score_new_posts(db, CompactScorer(), now=now, progress=tell)
+        choices.watch(db, facts.load_tickers(db), now)
+        last = pipeline.resolve_session(db, None)
+        earlier = session_after(last, -DEMO_HISTORY)
+        if findings.load_trained_model(db, through=earlier) is None:
+            pipeline.train(db, context.models, as_of=earlier, now=now, progress=tell)
+            pipeline.refresh(db, context.models, as_of=last, sessions=DEMO_HISTORY, now=now, progress=tell)
+        newest = findings.load_trained_model(db)
+        if newest is None or newest.as_of_session != last:
+            pipeline.train(db, context.models, as_of=last, now=now, progress=tell)
+        pipeline.refresh(db, context.models, as_of=last, now=now, progress=tell)
+        out = home / EXPORTS / f"forecasts-{last}.csv"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        rows = export_forecasts(db, out, as_of=last)
+        forecasts = findings.load_forecasts(db, last)
+    if headless or not has_display():
+        context.voice.say(forecast_table(forecasts))
+        context.voice.say(f"\nForecasts as of {last}, with all quantiles: {out}")
+    else:
+        open_window(home)
+    return {"home": str(home), "as_of_session": last, "forecasts": rows, "csv": str(out)}
+
+
+def forecast_table(forecasts: Sequence[Any]) -> str:
+    """Lay out forecasts in currency: median, 50 % and 90 % range, chance of a rise, by horizon."""
+    import math
+
+    from fusion_model.findings import QUANTILE_NAMES
+
+    def price(forecast: Any, name: str) -> str:
+        return f"{forecast.last_close * math.exp(forecast.quantiles[QUANTILE_NAMES.index(name)]):,.2f}"
+
+    rows = [
+        (
+            forecast.ticker,
+            str(forecast.horizon),
+            forecast.target_session,
+            f"{forecast.last_close:,.2f}",
+            price(forecast, "q50"),
+            f"{price(forecast, 'q25')} - {price(forecast, 'q75')}",
+            f"{price(forecast, 'q05')} - {price(forecast, 'q95')}",
+            f"{forecast.prob_up * 100:.0f} %",
+        )
+        for forecast in forecasts
+    ]
+    header = (
+        "ticker",
+        "sessions",
+        "until",
+        "close",
+        "median",
+        "half of outcomes",
+        "9 of 10 outcomes",
+        "rise",
+    )
+    return table(header, rows)
+
+
+# Facts --------------------------------------------------------------------------------------------
+
+
+@barograph.command(name="import")
+@click.argument("kind", type=click.Choice(["prices", "posts", "macro", "earnings"]))
+@click.argument("paths", type=click.Path(path_type=Path), nargs=-1, required=True)
+@long_command
+def import_(context: Context, tell: Progress, kind: str, paths: tuple[Path, ...]) -> dict[str, Any]:
+    """Read files or folders that you already have; importing twice changes nothing."""
+    from collectors import archives
+    from collectors.universe import load_universe
+
+    now = utc_now()
+    with context.database() as db:
+        if kind == "prices":
+            report = archives.import_prices(db, paths, now=now, progress=tell)
+        elif kind == "posts":
+            report = archives.import_posts(db, paths, universe=load_universe(), now=now, progress=tell)
+        elif kind == "macro":
+            report = archives.import_macro(db, paths, now=now, progress=tell)
+        else:
+            report = archives.import_earnings(db, paths, now=now, progress=tell)
+    context.voice.say(f"{report.files:,} files, {report.rows_read:,} rows read, {report.rows_saved:,} new")
+    if report.actions_saved:
+        context.voice.say(f"{report.actions_saved:,} splits and dividends new")
+    if report.passed_over:
+        context.voice.say(f"{report.passed_over:,} rows passed over: removed, empty, or read before")
+    if report.bad_lines:
+        context.voice.say(f"{report.bad_lines:,} bad lines left out, among them:")
+        for bad in report.examples:
+            context.voice.say(f"  {bad.file}:{bad.line}: {bad.reason}")
+    return as_document(report)
+
+
+@barograph.command()
+@click.argument("kinds", type=click.Choice(["prices", "posts", "macro"]), nargs=-1)
+@long_command
+def collect(context: Context, tell: Progress, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """Collect from the sources now; without a name: from all of them."""
+    from collectors.schedule import run_job
+
+    jobs = {job.name: job for job in daily_jobs(context.home, tell)}
+    runs = []
+    with context.database() as db:
+        for kind in kinds or ("prices", "posts", "macro"):
+            run = run_job(db, kind, jobs[kind].run)
+            context.voice.say(f"{run.job}: {run.outcome}, {run.rows:,} rows. {run.message}".rstrip())
+            runs.append(run)
+    failed = [run for run in runs if run.outcome != "done"]
+    if failed:
+        raise ConfigurationError("; ".join(f"{run.job}: {run.message}" for run in failed))
+    return {"runs": [asdict(run) for run in runs]}
+
+
+@barograph.command()
+@click.option(
+    "--text-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV with a `text` column.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="CSV to write, with --text-file."
+)
+@click.option(
+    "--finbert", type=click.Path(path_type=Path, file_okay=False), help="A local folder with FinBERT."
+)
+@long_command
+def score(
+    context: Context, tell: Progress, text_file: Path | None, out: Path | None, finbert: Path | None
+) -> dict[str, Any]:
+    """Score posts that have no score yet, or the texts of a file."""
+    from collectors.sentiment.scoring import choose_scorer, score_new_posts, score_text_file
+
+    if (text_file is None) != (out is None):
+        raise click.UsageError("--text-file and --out go together")
+    scorer = choose_scorer(context.models, finbert)
+    if text_file is not None and out is not None:
+        scored = score_text_file(text_file, out, scorer, progress=tell)
+        context.voice.say(f"{scored:,} texts scored by {scorer.name}: {out}")
+    else:
+        with context.database() as db:
+            scored = score_new_posts(db, scorer, now=utc_now(), progress=tell)
+        context.voice.say(f"{scored:,} posts scored by {scorer.name}")
+    return {"scorer": scorer.name, "scored": scored}
+
+
+@barograph.group()
+def models() -> None:
+    """FinBERT, the sentiment model that is downloaded on demand."""
+
+
+@models.command(name="fetch")
+@long_command
+def models_fetch(context: Context, tell: Progress) -> dict[str, Any]:
+    """Download FinBERT (438 MB); until it is there, the embedded compact scorer does the work."""
+    from collectors.sentiment.finbert_fetch import fetch_finbert
+
+    folder = fetch_finbert(context.models, progress=tell)
+    context.voice.say(f"FinBERT is in {folder}; `barograph score` uses it from now on")
+    return {"folder": str(folder)}
+
+
+# Findings -----------------------------------------------------------------------------------------
+
+SESSION = click.DateTime(formats=["%Y-%m-%d"])
+
+
+def as_of_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--as-of SESSION``."""
+    return click.option("--as-of", type=SESSION, help="A trading session; default: the newest one stored.")(
+        function
+    )
+
+
+def _session(value: Any) -> str | None:
+    return None if value is None else value.strftime("%Y-%m-%d")
+
+
+@barograph.command()
+@as_of_option
+@long_command
+def train(context: Context, tell: Progress, as_of: Any) -> dict[str, Any]:
+    """Fit and calibrate on what was known at a close."""
+    from fusion_model import pipeline
+
+    with context.database() as db:
+        trained = pipeline.train(db, context.models, as_of=_session(as_of), now=utc_now(), progress=tell)
+    context.voice.say(
+        f"Trained {trained.model_version} on what was known at the close of {trained.as_of_session}"
+    )
+    return asdict(trained)
+
+
+@barograph.command()
+@as_of_option
+@click.option(
+    "--sessions", type=click.IntRange(1, 5000), default=1, show_default=True, help="Also the sessions before."
+)
+@long_command
+def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict[str, Any]:
+    """Forecast as of a close, and judge that session against what had been forecast for it."""
+    from fusion_model import pipeline
+
+    with context.database() as db:
+        report = pipeline.refresh(
+            db, context.models, as_of=_session(as_of), sessions=sessions, now=utc_now(), progress=tell
+        )
+    last = report.sessions[-1]
+    context.voice.say(forecast_table([f for f in report.forecasts if f.as_of_session == last]))
+    for anomaly in report.anomalies:
+        if anomaly.session == last and anomaly.p_value <= load_settings(context.home).alert_p_value:
+            context.voice.say(f"Unusual: {anomaly.ticker}, {anomaly.reason}")
+    return {
+        "as_of_session": last,
+        "sessions": len(report.sessions),
+        "forecasts": len(report.forecasts),
+        "anomalies": len(report.anomalies),
+        "model_version": report.model_version,
+    }
+
+
+@barograph.command()
+@click.option("--from", "first", type=SESSION, required=True, help="First session to forecast from.")
+@click.option("--to", "last", type=SESSION, required=True, help="Last session to forecast from.")
+@click.option("--tickers", help="Comma-separated; default: all that are stored.")
+@click.option("--horizons", default="1,5,20", show_default=True, help="Comma-separated sessions ahead.")
+@click.option("--models", "names", help="Comma-separated; default: fusion and every baseline.")
+@click.option(
+    "--refit", type=click.Choice(["yearly", "quarterly", "never"]), default="yearly", show_default=True
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV to write.")
+@long_command
+def backtest(
+    context: Context,
+    tell: Progress,
+    first: Any,
+    last: Any,
+    tickers: str | None,
+    horizons: str,
+    names: str | None,
+    refit: Any,
+    out: Path,
+) -> dict[str, Any]:
+    """Forecast each session of a span as if it were today, beside every baseline; resumable."""
+    from fusion_model import pipeline
+
+    with context.database() as db:
+        report = pipeline.backtest(
+            db,
+            first=first.strftime("%Y-%m-%d"),
+            last=last.strftime("%Y-%m-%d"),
+            out=out,
+            models=_split(names) or list(pipeline.forecasters()),
+            refit=refit,
+            tickers=_split(tickers) or None,
+            horizons=[_whole(text, "--horizons") for text in _split(horizons)],
+            progress=tell,
+        )
+    context.voice.say(f"{report.rows:,} forecasts of {report.sessions:,} sessions: {report.out}")
+    return as_document(report)
+
+
+@barograph.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
+@long_command
+def scorecard(context: Context, tell: Progress, file: Path | None) -> dict[str, Any]:
+    """Skill against every baseline, coverage, significance: of a backtest's CSV, else the last one shown."""
+    from fusion_model.evaluation.scorecard import read_backtest, scorecard_text
+    from fusion_model.evaluation.scorecard import score as score_table
+
+    from fusion_model import store as findings
+
+    with context.database() as db:
+        if file is None:
+            rows = findings.load_scores(db)
+            if not rows:
+                raise BadInput(
+                    "no scorecard is stored; run `barograph backtest` and `barograph scorecard FILE.csv`"
+                )
+        else:
+            tell("scoring", 0, 1)
+            rows = score_table(read_backtest(file))
+            findings.save_scores(db, rows, run=file.name, scored_at=utc_now())
+            tell("scoring", 1, 1)
+    context.voice.say(scorecard_text(rows))
+    return {"rows": [asdict(row) for row in rows]}
+
+
+@barograph.command()
+@click.argument("what", type=click.Choice(["forecasts", "anomalies", "posts", "track-record"]))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV to write.")
+@as_of_option
+@click.option("--excel", is_flag=True, help="Begin with a byte-order mark, so that Excel reads UTF-8.")
+@click.pass_obj
+def export(context: Context, what: str, out: Path, as_of: Any, excel: bool) -> None:
+    """Write what is stored as CSV."""
+    from desktop_app import export as exports
+
+    with context.database() as db:
+        if what == "forecasts":
+            rows = exports.export_forecasts(db, out, as_of=_session(as_of), excel=excel)
+        elif as_of is not None:
+            raise click.UsageError("--as-of goes with forecasts")
+        else:
+            writers = {
+                "anomalies": exports.export_anomalies,
+                "posts": exports.export_posts,
+                "track-record": exports.export_track_record,
+            }
+            rows = writers[what](db, out, excel=excel)
+    context.voice.say(f"{rows:,} rows: {out}")
+    context.voice.finish({"rows": rows, "csv": str(out)})
+
+
+# Choices and the state of things ------------------------------------------------------------------
+
+
+@barograph.command()
+@click.argument("action", type=click.Choice(["add", "remove", "list"]))
+@click.argument("tickers", nargs=-1)
+@click.pass_obj
+def watch(context: Context, action: str, tickers: tuple[str, ...]) -> None:
+    """Change or show the watchlist."""
+    named = sorted({ticker.upper() for ticker in tickers})
+    if (action == "list") == bool(named):
+        raise click.UsageError("`add` and `remove` take tickers, `list` takes none")
+    for ticker in named:
+        if not ticker.replace(".", "").replace("-", "").isalnum() or len(ticker) > 10:
+            raise BadInput(f"{ticker} is no ticker; expected something like AAPL or BRK.B")
+    with context.database() as db:
+        if action == "add":
+            choices.watch(db, named, utc_now())
+        elif action == "remove":
+            choices.unwatch(db, named)
+        watched = choices.load_watchlist(db)
+    context.voice.say("\n".join(watched) or "The watchlist is empty; `barograph watch add AAPL` fills it")
+    context.voice.finish({"watchlist": watched})
+
+
+@barograph.command()
+@click.pass_obj
+def status(context: Context) -> None:
+    """What is stored, and how fresh it is."""
+    from collectors import store as facts
+    from fusion_model import store as findings
+
+    with context.database() as db:
+        coverage = facts.load_coverage(db)
+        scores = facts.count_scores(db)
+        trained = findings.load_trained_model(db)
+        forecast = findings.last_forecast_session(db)
+        runs = {run.job: run for run in reversed(facts.load_job_runs(db))}
+        watched = choices.load_watchlist(db)
+    rows = [(c.kind, c.source, f"{c.rows:,}", c.first[:10], c.last[:10]) for c in coverage]
+    context.voice.say(f"Home: {context.home}")
+    context.voice.say(
+        table(("kind", "source", "rows", "first", "last"), rows, left=2) if rows else "Nothing is stored."
+    )
+    for scorer, count in scores.items():
+        context.voice.say(f"Scored by {scorer}: {count:,} posts")
+    context.voice.say(f"Watchlist: {len(watched)} tickers")
+    context.voice.say(f"Model: {trained.model_version if trained else 'none; run `barograph train`'}")
+    context.voice.say(f"Newest forecasts: as of {forecast or 'never'}")
+    for run in runs.values():
+        context.voice.say(
+            f"Last {run.job}: {run.outcome} at {run.finished_at}, {run.rows:,} rows {run.message}".rstrip()
+        )
+    context.voice.finish(
+        {
+            "home": str(context.home),
+            "coverage": [asdict(c) for c in coverage],
+            "scores": scores,
+            "watchlist": watched,
+            "model": None if trained is None else asdict(trained),
+            "last_forecast_session": forecast,
+            "jobs": [asdict(run) for run in runs.values()],
+        }
+    )
+
+
+@barograph.command()
+@long_command
+def serve(context: Context, tell: Progress) -> dict[str, Any]:
+    """Run the schedule in the foreground until interrupted."""
+    import threading
+
+    from collectors import schedule
+
+    context.voice.say("Collecting on schedule; stop with Ctrl+C")
+    schedule.serve(
+        daily_jobs(context.home, tell), lambda: choices.open_home(context.home), stop=threading.Event()
+    )
+    return {}
+
+
+# Running ------------------------------------------------------------------------------------------
+
+
+def as_document(value: Any) -> dict[str, Any]:
+    """Return a report as JSON can hold it."""
+
+    def plain(part: Any) -> Any:
+        if is_dataclass(part) and not isinstance(part, type):
+            return {key: plain(item) for key, item in asdict(part).items()}
+        if isinstance(part, Path):
+            return str(part)
+        if isinstance(part, dict):
+            return {key: plain(item) for key, item in part.items()}
+        if isinstance(part, (list, tuple)):
+            return [plain(item) for item in part]
+        return part
+
+    document = plain(value)
+    assert isinstance(document, dict)  # noqa: S101  a report is a dataclass
+    return document
+
+
+def _split(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _whole(text: str, option: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise click.UsageError(f"{option} takes whole numbers like 1,5,20, not {text!r}") from None
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    voice = Voice(
+        as_json="--json" in arguments,
+        progress_json="--progress=json" in arguments or ("--progress" in arguments and "json" in arguments),
+    )
+    try:
+        barograph.main(args=arguments, prog_name="barograph", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        voice.fail(KeyboardInterrupt())
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except BaseException as error:
+        logger.error("Command failed: %s", error, exc_info=error)
+        voice.fail(error)
+        return exit_code_of(error)
+    return 0
+
+
+def main() -> None:
+    """Entry point of the console script; a polite kill is an interruption."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    sys.exit(run())

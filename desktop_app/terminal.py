@@ -1,0 +1,162 @@
+"""How a command speaks: progress, tables or one JSON document, and errors as a sentence and an exit code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from collectors.errors import (
+    BadInput,
+    CollectorError,
+    ConfigurationError,
+    DatabaseBusy,
+    RetryLater,
+    SourceChanged,
+)
+from collectors.progress import Progress, silent
+from fusion_model.errors import FusionModelError, NotEnoughHistory
+
+DEFECT, USAGE, MISSING, BAD_INPUT, BUSY, INTERRUPTED = 1, 2, 3, 4, 5, 130
+
+# What must never stand in a log or a message: values of parameters that carry keys.
+SECRET_PATTERN = re.compile(
+    r"(?i)((?:api_key|client_secret|access_token|password)[\"']?\s*[=:]\s*[\"']?)[^\s&\"']+"
+)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code of the architecture for an error."""
+    codes: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], int], ...] = (
+        (KeyboardInterrupt, INTERRUPTED),
+        (DatabaseBusy, BUSY),
+        ((BadInput, NotEnoughHistory), BAD_INPUT),
+        ((ConfigurationError, RetryLater, SourceChanged, FusionModelError), MISSING),
+        (CollectorError, BAD_INPUT),
+    )
+    return next((code for kinds, code in codes if isinstance(error, kinds)), DEFECT)
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return what to tell the person, without keys."""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped; what was finished is kept"
+    if exit_code_of(error) == DEFECT:
+        return redact(
+            f"a defect of Barograph ({type(error).__name__}: {error}); run again with -v for details"
+        )
+    return redact(str(error))
+
+
+def redact(text: str) -> str:
+    """Blank out the values of keys."""
+    return SECRET_PATTERN.sub(r"\1***", text)
+
+
+class RedactingFormatter(logging.Formatter):
+    """A formatter that keeps keys out of every record, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+class Voice:
+    """One command's way to speak: to a person, to a program (``--json``), or line by line."""
+
+    def __init__(self, *, as_json: bool, progress_json: bool, out: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self.progress_json = progress_json
+        self._out = out or sys.stdout
+
+    def say(self, text: str = "") -> None:
+        """Print a line for a person; nothing where a program listens."""
+        if not (self.as_json or self.progress_json):
+            print(text, file=self._out, flush=True)
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Print the one document of ``--json``, or the last line of ``--progress json``."""
+        if self.progress_json:
+            self._line({"result": result})
+        elif self.as_json:
+            print(json.dumps(result, indent=1), file=self._out, flush=True)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell an error: on standard error, and where a program listens also as JSON."""
+        sentence, code = sentence_of(error), exit_code_of(error)
+        if self.progress_json:
+            self._line({"error": sentence, "exit_code": code})
+        elif self.as_json:
+            print(json.dumps({"error": sentence, "exit_code": code}), file=self._out, flush=True)
+        print(f"barograph: {sentence}", file=sys.stderr, flush=True)
+
+    def _line(self, value: dict[str, Any]) -> None:
+        print(json.dumps(value), file=self._out, flush=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Report long work: JSON lines, a bar a stage on a terminal's standard error, else a line a stage."""
+        if self.progress_json:
+
+            def tell(stage: str, done: int, total: int, message: str = "") -> None:
+                self._line({"stage": stage, "done": done, "total": total, "message": message})
+
+            yield tell
+        elif self.as_json:
+            yield silent
+        elif sys.stderr.isatty():
+            with _bars() as bars:
+                yield bars
+        else:
+            yield _lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:<34}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[message]}"),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def tell(stage: str, done: int, total: int, message: str = "") -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=max(total, 1), message=message)
+            bars.update(tasks[stage], completed=done, total=max(total, 1), message=message[:48])
+
+        yield tell
+
+
+def _lines() -> Progress:
+    finished: set[str] = set()
+
+    def tell(stage: str, done: int, total: int, message: str = "") -> None:
+        if done >= total and stage not in finished:
+            finished.add(stage)
+            print(f"{stage}: {done:,} {message}".rstrip(), file=sys.stderr, flush=True)
+
+    return tell
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """Lay out text columns: the first ``left`` aligned left, the others right."""
+    widths = [max(len(str(line[i])) for line in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for line in (header, *rows):
+        cells = [
+            str(cell).ljust(width) if i < left else str(cell).rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

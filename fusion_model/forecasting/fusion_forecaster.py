@@ -1,0 +1,394 @@
+"""The shipped forecaster: a few fusion networks, their residuals, and levels that adapt to misses.
+
+A forecast of session ``t`` is computed from the ``lookback`` sessions that end at ``t``, for all tickers
+of that session at once and whatever else the panel holds, so that today's refresh and a later
+backtest give the same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from collectors.progress import Progress, silent
+from fusion_model.dataset.features import (
+    PRICE_FEATURES,
+    SENTIMENT_FEATURES,
+    Features,
+    Float32Array,
+    build_features,
+)
+from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.dataset.windows import (
+    NetworkInput,
+    Scaling,
+    fit_scaling,
+    purged_split,
+    scale_features,
+    standardised_targets,
+)
+from fusion_model.errors import CheckpointError, NoModel
+from fusion_model.findings import FUSION_MODEL, HORIZONS, Forecast
+from fusion_model.forecasting.calibration import LEVELS, adapted_levels, residual_quantiles
+from fusion_model.forecasting.distribution import as_forecasts, probability_of_rise
+from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
+from fusion_model.forecasting.training import fit_network, one_thread
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "model.json"
+DECIMALS = 8  # of log returns, everywhere they are written
+
+
+@dataclass(frozen=True)
+class FittedState:
+    """What training leaves behind, and all that a checkpoint holds."""
+
+    config: FusionConfig
+    networks: tuple[FusionNetwork, ...]
+    scaling: Scaling
+    macro_names: tuple[str, ...]
+    scorer: str
+    as_of_session: str
+    fit_sessions: tuple[str, str]
+    validation_loss: tuple[float, ...]
+    history_sessions: tuple[str, ...]
+    history_tickers: tuple[str, ...]
+    history: Float32Array  # (K, N, 2, H): what was forecast for the calibration sessions, NaN where absent
+
+
+class FusionForecaster:
+    """``fit`` and ``predict`` as every forecaster; ``save`` and ``load`` a checkpoint that stands alone."""
+
+    model = FUSION_MODEL
+
+    def __init__(self, config: FusionConfig | None = None, progress: Progress = silent) -> None:
+        self.config = config or FusionConfig()
+        settings = json.dumps(asdict(self.config), sort_keys=True).encode()
+        self.model_version = f"untrained-{hashlib.sha256(settings).hexdigest()[:12]}"
+        self._progress = progress
+        self._state: FittedState | None = None
+        self._prepared: _Prepared | None = None
+
+    @property
+    def state(self) -> FittedState:
+        """What was fitted or loaded.
+
+        Raises
+        ------
+        NoModel
+            Neither has happened.
+        """
+        if self._state is None:
+            raise NoModel("nothing has been trained yet; run `barograph train` first")
+        return self._state
+
+    def fit(self, panel: Panel, sessions: Sequence[str]) -> None:
+        """Train on what was known at the last of ``sessions``, and calibrate on the sessions after training.
+
+        Raises
+        ------
+        NotEnoughHistory
+            The panel is too short for the parts that config asks for.
+        """
+        panel = panel.until(sessions[-1])
+        config = self.config
+        T = len(panel.sessions)
+        split = purged_split(T, config.validation_sessions, config.held_out_sessions)
+        self._progress("features", 0, 1)
+        features = build_features(panel)
+        scaling = fit_scaling(features, split.fit)
+        data = scale_features(features, scaling)
+        purge = max(HORIZONS)
+        fit_targets = standardised_targets(panel, features.scale, split.fit + purge)
+        validation_targets = standardised_targets(panel, features.scale, split.validation_stop + purge)
+        self._progress("features", 1, 1)
+        with one_thread():
+            fitted = [
+                fit_network(
+                    data,
+                    fit_targets,
+                    validation_targets,
+                    split,
+                    config,
+                    seed=config.seed + member,
+                    progress=self._progress,
+                    stage=f"training network {member + 1} of {config.members}",
+                )
+                for member in range(config.members)
+            ]
+        networks = tuple(result.network for result in fitted)
+        first = max(0, T - config.calibration_sessions - purge)
+        history = np.empty((T - first, len(panel.tickers), 2, len(HORIZONS)), dtype=np.float32)
+        for row in range(first, T):
+            history[row - first] = forecast_shape(networks, data, row, config.lookback)
+            self._progress("calibration", row - first + 1, T - first)
+        self._adopt(
+            FittedState(
+                config=config,
+                networks=networks,
+                scaling=scaling,
+                macro_names=features.macro_names,
+                scorer=panel.scorer,
+                as_of_session=panel.sessions[-1],
+                fit_sessions=(panel.sessions[0], panel.sessions[split.fit - 1]),
+                validation_loss=tuple(result.validation_loss for result in fitted),
+                history_sessions=panel.sessions[first:],
+                history_tickers=panel.tickers,
+                history=history,
+            )
+        )
+
+    def predict(self, panel: Panel, session: str) -> list[Forecast]:
+        """Forecast every ticker with a bar and enough history at a session, by ticker and horizon.
+
+        Raises
+        ------
+        NoModel
+            Nothing was trained.
+        NotEnoughHistory
+            The panel does not hold the session, or too few earlier forecasts have come true.
+        """
+        state = self.state
+        if self._prepared is None or self._prepared.panel is not panel:
+            self._prepared = _prepare(panel, state)
+        prepared = self._prepared
+        t = panel.position(session)
+        columns = np.flatnonzero(prepared.data.ready[:, t])
+        forecasts: list[Forecast] = []
+        for k, horizon in enumerate(HORIZONS):
+            residuals = prepared.residuals(state, t, k)
+            levels = LEVELS
+            if state.config.adaptation_rate:
+                levels = adapted_levels(
+                    residuals, state.config.adaptation_sessions, state.config.adaptation_rate
+                )
+            quantiles, mean, deviation = residual_quantiles(residuals, levels, state.config.own_share)
+            sigma, location = prepared.shape(state, t, k)
+            quantiles += location[:, None]
+            rounded = np.round(quantiles[columns] * sigma[columns, None], DECIMALS)
+            forecasts += as_forecasts(
+                panel,
+                session,
+                columns,
+                horizon,
+                rounded,
+                mean=np.round((mean + location)[columns] * sigma[columns], DECIMALS),
+                prob_up=np.round(probability_of_rise(rounded), DECIMALS),
+                volatility=np.round(deviation[columns] * sigma[columns], DECIMALS),
+                model=self.model,
+                model_version=self.model_version,
+            )
+        return sorted(forecasts, key=lambda forecast: (forecast.ticker, forecast.horizon))
+
+    def save(self, folder: Path) -> Path:
+        """Write the checkpoint (safetensors and JSON) into a new folder named by its version; return it."""
+        weights, description = _to_files(self.state)
+        target = folder / self.model_version
+        if target.exists():
+            return target
+        aside = folder / f"{self.model_version}.part"
+        aside.mkdir(parents=True, exist_ok=True)
+        save_file(weights, aside / WEIGHTS_FILE)
+        (aside / CONFIG_FILE).write_text(json.dumps(description, indent=1, sort_keys=True), "utf-8")
+        return aside.rename(target)
+
+    @classmethod
+    def load(cls, folder: Path) -> FusionForecaster:
+        """Read a checkpoint.
+
+        Raises
+        ------
+        CheckpointError
+            A file is missing, damaged, or of another format or set of features.
+        """
+        forecaster = cls()
+        try:
+            description = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
+            forecaster._adopt(_from_files(load_file(folder / WEIGHTS_FILE), description))
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            raise CheckpointError(
+                f"the model in {folder} cannot be used ({error}); run `barograph train` to make a new one"
+            ) from error
+        forecaster.config = forecaster.state.config
+        return forecaster
+
+    def _adopt(self, state: FittedState) -> None:
+        weights, description = _to_files(state)
+        digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+        for name in sorted(weights):
+            digest.update(name.encode() + weights[name].tobytes())
+        self._state = state
+        self._prepared = None
+        self.model_version = f"{self.model}-{state.as_of_session}-{digest.hexdigest()[:12]}"
+
+
+@dataclass
+class _Prepared:
+    """One panel as the fitted networks read it; scales are filled as sessions are asked for."""
+
+    panel: Panel
+    data: NetworkInput
+    scale: FloatArray  # (T, N)
+    forward: tuple[FloatArray, ...]  # per horizon (T, N)
+    forecast: Float32Array  # (T, N, 2, H): log scale, and location in units of it
+    filled: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+    def shape(self, state: FittedState, t: int, k: int) -> tuple[FloatArray, FloatArray]:
+        """Scale of the return over HORIZONS[k] from session ``t``, and its location in units of it, (N,)."""
+        if not self.filled[t]:
+            self.forecast[t] = forecast_shape(state.networks, self.data, t, state.config.lookback)
+            self.filled[t] = True
+        log_scale, location = self.forecast[t, :, 0, k], self.forecast[t, :, 1, k]
+        return self.scale[t] * np.sqrt(HORIZONS[k]) * np.exp(log_scale), location.astype(np.float64)
+
+    def residuals(self, state: FittedState, t: int, k: int) -> FloatArray:
+        """Returns that had come true at ``t`` in units of the scale that was forecast for them, (<=K, N)."""
+        stop = t - HORIZONS[k] + 1
+        rows = range(max(0, stop - state.config.calibration_sessions), max(stop, 0))
+        residuals = np.full((len(rows), len(self.panel.tickers)), np.nan)
+        for place, row in enumerate(rows):
+            sigma, location = self.shape(state, row, k)
+            residuals[place] = self.forward[k][row] / sigma - location
+        return residuals
+
+
+def _prepare(panel: Panel, state: FittedState) -> _Prepared:
+    features = _with_macro_of(build_features(panel), state.macro_names)
+    T, N = features.scale.shape
+    forecast = np.full((T, N, 2, len(HORIZONS)), np.nan, dtype=np.float32)
+    filled = np.zeros(T, dtype=bool)
+    row_of = {session: row for row, session in enumerate(panel.sessions)}
+    column_of = {ticker: column for column, ticker in enumerate(panel.tickers)}
+    kept = [(place, column_of[name]) for place, name in enumerate(state.history_tickers) if name in column_of]
+    for place, session in enumerate(state.history_sessions):
+        if session in row_of:
+            for source, column in kept:
+                forecast[row_of[session], column] = state.history[place, source]
+            filled[row_of[session]] = True
+    return _Prepared(
+        panel=panel,
+        data=scale_features(features, state.scaling),
+        scale=features.scale,
+        forward=tuple(panel.forward_returns(horizon) for horizon in HORIZONS),
+        forecast=forecast,
+        filled=filled,
+    )
+
+
+def forecast_shape(
+    networks: Sequence[FusionNetwork], data: NetworkInput, row: int, lookback: int
+) -> Float32Array:
+    """Mean log scale and location over the networks for one session, (N, 2, H); NaN without features."""
+    ready = np.flatnonzero(data.ready[:, row])
+    result = np.full((len(data.ready), 2, len(HORIZONS)), np.nan, dtype=np.float32)
+    if len(ready) == 0:
+        return result
+    first = max(0, row - lookback + 1)
+    pad = lookback - (row + 1 - first)
+    price = torch.from_numpy(np.pad(data.price[ready, first : row + 1], ((0, 0), (pad, 0), (0, 0))))
+    sentiment = torch.from_numpy(np.pad(data.sentiment[ready, first : row + 1], ((0, 0), (pad, 0), (0, 0))))
+    macro = torch.from_numpy(np.pad(data.macro[first : row + 1], ((pad, 0), (0, 0))))
+    with torch.no_grad(), one_thread():
+        shared = macro.expand(len(ready), *macro.shape)
+        shapes = [
+            torch.stack([part[:, -1] for part in network(price, sentiment, shared)], dim=1)
+            for network in networks
+        ]
+        result[ready] = torch.stack(shapes).mean(dim=0).numpy()
+    return result
+
+
+def _with_macro_of(features: Features, names: tuple[str, ...]) -> Features:
+    """Order the macro columns as in training; a series that is no longer there counts as unknown."""
+    if features.macro_names == names:
+        return features
+    place = {name: column for column, name in enumerate(features.macro_names)}
+    missing = [name for name in names if name not in place]
+    if missing:
+        logger.warning("No observations of %s: the model goes on without them", ", ".join(missing))
+    macro = np.full((len(features.macro), len(names)), np.nan, dtype=np.float32)
+    for column, name in enumerate(names):
+        if name in place:
+            macro[:, column] = features.macro[:, place[name]]
+    return replace(features, macro=macro, macro_names=names)
+
+
+# Checkpoints --------------------------------------------------------------------------------------
+
+
+def _to_files(state: FittedState) -> tuple[dict[str, np.ndarray], dict[str, object]]:
+    weights: dict[str, np.ndarray] = {
+        f"network{member}.{name}": np.ascontiguousarray(value.numpy())
+        for member, network in enumerate(state.networks)
+        for name, value in network.state_dict().items()
+    }
+    for field in fields(Scaling):
+        weights[f"scaling.{field.name}"] = getattr(state.scaling, field.name)
+    weights["history"] = np.ascontiguousarray(state.history)
+    description: dict[str, object] = {
+        "format": FORMAT,
+        "config": asdict(state.config),
+        "price_features": list(PRICE_FEATURES),
+        "sentiment_features": list(SENTIMENT_FEATURES),
+        "macro_names": list(state.macro_names),
+        "horizons": list(HORIZONS),
+        "scorer": state.scorer,
+        "as_of_session": state.as_of_session,
+        "fit_sessions": list(state.fit_sessions),
+        "validation_loss": [round(loss, 6) for loss in state.validation_loss],
+        "history_sessions": list(state.history_sessions),
+        "history_tickers": list(state.history_tickers),
+    }
+    return weights, description
+
+
+def _from_files(weights: dict[str, np.ndarray], description: dict[str, Any]) -> FittedState:
+    expected = {
+        "format": FORMAT,
+        "price_features": list(PRICE_FEATURES),
+        "sentiment_features": list(SENTIMENT_FEATURES),
+        "horizons": list(HORIZONS),
+    }
+    for key, value in expected.items():
+        if description[key] != value:
+            raise ValueError(f"its {key} are not those of this program")
+    config = FusionConfig(**description["config"])
+    macro_names = tuple(description["macro_names"])
+    networks = []
+    for member in range(config.members):
+        network = FusionNetwork(config, len(PRICE_FEATURES), len(SENTIMENT_FEATURES), len(macro_names))
+        prefix = f"network{member}."
+        network.load_state_dict(
+            {
+                name.removeprefix(prefix): torch.from_numpy(value)
+                for name, value in weights.items()
+                if name.startswith(prefix)
+            }
+        )
+        network.eval()
+        networks.append(network)
+    return FittedState(
+        config=config,
+        networks=tuple(networks),
+        scaling=Scaling(**{field.name: weights[f"scaling.{field.name}"] for field in fields(Scaling)}),
+        macro_names=macro_names,
+        scorer=str(description["scorer"]),
+        as_of_session=str(description["as_of_session"]),
+        fit_sessions=tuple(description["fit_sessions"]),
+        validation_loss=tuple(description["validation_loss"]),
+        history_sessions=tuple(description["history_sessions"]),
+        history_tickers=tuple(description["history_tickers"]),
+        history=weights["history"],
+    )

@@ -1,0 +1,250 @@
+"""Train, refresh, backtest, score: read once, think, write once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from collectors import store as facts
+from collectors.errors import BadInput
+from collectors.market_calendar import is_session, last_session_on_or_before, session_after
+from collectors.progress import Progress, silent
+from fusion_model import store
+from fusion_model.advice.anomalies import find_anomalies
+from fusion_model.dataset.panel import Panel, load_panel
+from fusion_model.errors import NoModel, NotEnoughHistory
+from fusion_model.evaluation.backtest import BacktestReport, Forecaster, run_backtest
+from fusion_model.findings import FUSION_MODEL, Anomaly, Forecast, TrainedModel
+from fusion_model.forecasting.baselines import baselines
+from fusion_model.forecasting.fusion_forecaster import FusionForecaster
+from fusion_model.forecasting.fusion_network import FusionConfig
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshReport:
+    """What one refresh found."""
+
+    sessions: tuple[str, ...]
+    forecasts: tuple[Forecast, ...]
+    anomalies: tuple[Anomaly, ...]
+    model_version: str
+
+
+def train(
+    db: sqlite3.Connection,
+    models: Path,
+    *,
+    as_of: str | None,
+    now: str,
+    config: FusionConfig | None = None,
+    progress: Progress = silent,
+) -> TrainedModel:
+    """Fit and calibrate on what was known at a close, and keep the checkpoint.
+
+    Parameters
+    ----------
+    models : Path
+        Folder of checkpoints.
+    as_of : str, optional
+        A session; default: the newest one stored.
+
+    Raises
+    ------
+    NotEnoughHistory, BadInput
+    """
+    session = resolve_session(db, as_of)
+    progress("reading the record", 0, 1)
+    panel = load_panel(db, session, scorer=choose_stored_scorer(db))
+    progress("reading the record", 1, 1)
+    forecaster = FusionForecaster(config, progress=progress)
+    forecaster.fit(panel, panel.sessions)
+    folder = forecaster.save(models)
+    state = forecaster.state
+    trained = TrainedModel(
+        model_version=forecaster.model_version,
+        model=forecaster.model,
+        as_of_session=session,
+        trained_at=now,
+        folder=folder.name,
+        summary=json.dumps(
+            {
+                "tickers": len(panel.tickers),
+                "sessions": len(panel.sessions),
+                "fit_sessions": state.fit_sessions,
+                "validation_loss": [round(loss, 5) for loss in state.validation_loss],
+                "scorer": state.scorer,
+                "macro": state.macro_names,
+            }
+        ),
+    )
+    store.save_trained_model(db, trained)
+    return trained
+
+
+def refresh(
+    db: sqlite3.Connection,
+    models: Path,
+    *,
+    as_of: str | None,
+    now: str,
+    sessions: int = 1,
+    progress: Progress = silent,
+) -> RefreshReport:
+    """Forecast as of a close, and judge that session against what had been forecast for it.
+
+    ``sessions`` > 1 does the same for the sessions before it, each as of its own close; a session whose
+    forecasts are stored already adds nothing new. Each session is written in one transaction, so a
+    refresh that was stopped goes on where it was.
+
+    Raises
+    ------
+    NoModel
+        No model was trained on what was known at the first of these closes or earlier.
+    """
+    last = resolve_session(db, as_of)
+    wanted = [session_after(last, -back) for back in range(sessions - 1, -1, -1)]
+    forecaster = load_forecaster(db, models, wanted[0])
+    progress("reading the record", 0, 1)
+    panel = load_panel(db, last, scorer=forecaster.state.scorer)
+    progress("reading the record", 1, 1)
+    forecasts: list[Forecast] = []
+    anomalies: list[Anomaly] = []
+    for done, session in enumerate(wanted, start=1):
+        made, found = _refresh_session(forecaster, panel, session)
+        with facts.writing(db):
+            store.save_forecasts(db, made, now)
+            store.save_anomalies(db, found, now)
+        forecasts += made
+        anomalies += found
+        progress("forecasting", done, len(wanted), session)
+    return RefreshReport(
+        sessions=tuple(wanted),
+        forecasts=tuple(forecasts),
+        anomalies=tuple(anomalies),
+        model_version=forecaster.model_version,
+    )
+
+
+def _refresh_session(
+    forecaster: FusionForecaster, panel: Panel, session: str
+) -> tuple[list[Forecast], list[Anomaly]]:
+    known = panel.until(session)
+    before = panel.sessions[panel.position(session) - 1]
+    expected = forecaster.predict(panel, before)
+    return forecaster.predict(panel, session), find_anomalies(known, expected)
+
+
+def load_forecaster(db: sqlite3.Connection, models: Path, session: str) -> FusionForecaster:
+    """Load the newest model that knew nothing later than a session's close.
+
+    Raises
+    ------
+    NoModel
+        There is none; the message tells how to make one.
+    CheckpointError
+        Its files are missing or damaged.
+    """
+    trained = store.load_trained_model(db, FUSION_MODEL, through=session)
+    if trained is None:
+        newest = store.load_trained_model(db, FUSION_MODEL)
+        if newest is None:
+            raise NoModel("nothing has been trained yet; run `barograph train` first")
+        raise NoModel(
+            f"the model was trained on what was known at the close of {newest.as_of_session}, which is later "
+            f"than {session}: its forecasts would be hindsight; run `barograph train --as-of {session}` first"
+        )
+    return FusionForecaster.load(models / trained.folder)
+
+
+def backtest(
+    db: sqlite3.Connection,
+    *,
+    first: str,
+    last: str,
+    out: Path,
+    models: Sequence[str],
+    refit: Literal["yearly", "quarterly", "never"],
+    tickers: Sequence[str] | None = None,
+    horizons: Sequence[int],
+    config: FusionConfig | None = None,
+    progress: Progress = silent,
+) -> BacktestReport:
+    """Walk forward over stored facts with the named models, and write the CSV.
+
+    Outcomes after ``last`` are read where they are stored, as the realised column alone.
+
+    Raises
+    ------
+    BadInput
+        An unknown model or ticker.
+    """
+    known = forecasters(config, progress)
+    unknown = sorted(set(models) - set(known))
+    if unknown:
+        raise BadInput(f"there is no model called {unknown[0]}; there are {', '.join(known)}")
+    newest = facts.last_session(db)
+    if newest is None:
+        raise NotEnoughHistory("no prices are stored; import or collect some first")
+    stored = facts.load_tickers(db)
+    for ticker in tickers or ():
+        if ticker not in stored:
+            raise BadInput(f"no prices of {ticker} are stored; `barograph status` tells what is")
+    panel = load_panel(db, newest, scorer=choose_stored_scorer(db))
+    return run_backtest(
+        panel,
+        {name: known[name] for name in models},
+        first=first,
+        last=min(last, newest),
+        refit=refit,
+        tickers=tickers,
+        horizons=tuple(horizons),
+        out=out,
+        progress=progress,
+    )
+
+
+def forecasters(
+    config: FusionConfig | None = None, progress: Progress = silent
+) -> dict[str, Callable[[], Forecaster]]:
+    """Return the fusion model and every baseline by name, each as a maker of a fresh one."""
+    return {FUSION_MODEL: lambda: FusionForecaster(config, progress), **baselines()}
+
+
+def choose_stored_scorer(db: sqlite3.Connection) -> str:
+    """Return whose scores a panel reads, or an empty name where no post is scored."""
+    from collectors.sentiment.scoring import preferred_scorer
+
+    return preferred_scorer(db) or ""
+
+
+def resolve_session(db: sqlite3.Connection, as_of: str | None) -> str:
+    """Return the session asked for, or the newest one stored.
+
+    Raises
+    ------
+    BadInput
+        The date is no trading session, or lies after the record.
+    NotEnoughHistory
+        Nothing is stored.
+    """
+    newest = facts.last_session(db)
+    if newest is None:
+        raise NotEnoughHistory(
+            "no prices are stored yet; run `barograph import prices FILE` or `barograph collect prices` first"
+        )
+    if as_of is None:
+        return newest
+    if not is_session(as_of):
+        raise BadInput(
+            f"{as_of} is not a trading session; the one before it is {last_session_on_or_before(as_of)}"
+        )
+    if as_of > newest:
+        raise BadInput(f"{as_of} lies after the newest session stored, {newest}: collect or import first")
+    return as_of

@@ -149,12 +149,18 @@ def fetch_posts(
     with _reddit_errors(community):
         subreddit = reddit.subreddit(community)
         for listing in (subreddit.new(limit=limit), subreddit.comments(limit=limit)):
-            for item in listing:
+            for count, item in enumerate(listing, start=1):
                 post = _post(vars(item), item.fullname, community)
                 if newer_than is not None and post.created_at <= newer_than:
                     break
                 if _is_readable(post) and not vars(item).get("removed_by_category"):
                     yield post
+                if newer_than is not None and count == limit:
+                    logger.warning(
+                        "r/%s had more than %d new ones; the oldest are lost: collect more often",
+                        community,
+                        limit,
+                    )
 
 
 def _post(fields: dict[str, Any], fullname: str, community: str) -> Post:

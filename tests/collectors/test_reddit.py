@@ -80,6 +80,14 @@ def test_only_what_is_newer_is_read(reddit: Any) -> None:
     assert [post.post_id for post in posts][:2] == ["t3_48fbao", "t1_dbhn118"]
 
 
+def test_a_listing_too_short_for_what_is_new_is_told(reddit: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(list(fetch_posts(reddit, "stocks", newer_than="2016-01-01T00:00:00Z", limit=4))) == 8
+    assert "collect more often" in caplog.text
+    caplog.clear()
+    assert len(list(fetch_posts(reddit, "stocks", newer_than="2016-01-01T00:00:00Z", limit=5))) == 8
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize(
     "fields", [{"selftext": "[removed]"}, {"title": "  "}, {"removed_by_category": "moderator"}]
 )

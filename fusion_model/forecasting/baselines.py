@@ -1,0 +1,143 @@
+"""The simple answers that a forecaster has to beat, all with its signature: fit, predict.
+
+They know nothing but each ticker's own returns (and, where said, the shape of all tickers' residuals).
+What ``predict`` says as of a session is the same from any panel that holds it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.errors import NotEnoughHistory
+from fusion_model.findings import HORIZONS, Forecast
+from fusion_model.forecasting.distribution import (
+    NORMAL_SCORES,
+    as_forecasts,
+    sample_quantiles,
+    share_above_zero,
+)
+from fusion_model.forecasting.garch import GjrGarchT
+from fusion_model.forecasting.return_history import ReturnHistory
+
+# Sessions of history that hold the returns of each horizon: overlapping ones repeat themselves, so a
+# longer horizon looks further back.
+SIMULATION_SESSIONS = {1: 250, 5: 500, 20: 1000}
+
+
+class _Distributions(NamedTuple):
+    """Of n tickers at one horizon: quantiles (n, Q), and mean, prob_up and volatility (n,)."""
+
+    quantiles: FloatArray
+    mean: FloatArray
+    prob_up: FloatArray
+    volatility: FloatArray
+
+
+class _FromReturns(ABC):
+    """What baselines share that learn nothing in ``fit``: the returns of the panel seen last."""
+
+    model: str
+    model_version = "1"
+
+    def __init__(self) -> None:
+        self._history: ReturnHistory | None = None
+
+    def fit(self, panel: Panel, sessions: Sequence[str]) -> None:
+        """Learn nothing: every figure is read from the returns at ``predict``.
+
+        Raises
+        ------
+        NotEnoughHistory
+            ``sessions`` is empty, or its last one is not in the panel.
+        """
+        if not sessions:
+            raise NotEnoughHistory(f"{self.model} needs sessions to learn from, none were given")
+        panel.position(sessions[-1])
+
+    def predict(self, panel: Panel, session: str) -> list[Forecast]:
+        """Forecast every ticker with a bar and a year of returns up to ``session``."""
+        if self._history is None or self._history.panel is not panel:
+            self._history = ReturnHistory(panel)
+        row = panel.position(session)
+        columns = self._history.ready(row)
+        forecasts: list[Forecast] = []
+        for horizon in HORIZONS if len(columns) else ():
+            said = self._distributions(self._history, row, columns, horizon)
+            forecasts += as_forecasts(
+                panel, session, columns, horizon, said.quantiles,
+                mean=said.mean, prob_up=said.prob_up, volatility=said.volatility,
+                model=self.model, model_version=self.model_version,
+            )  # fmt: skip
+        return sorted(forecasts, key=lambda forecast: (forecast.ticker, forecast.horizon))
+
+    @abstractmethod
+    def _distributions(
+        self, history: ReturnHistory, row: int, columns: NDArray[np.intp], horizon: int
+    ) -> _Distributions: ...
+
+
+class PersistenceEwma(_FromReturns):
+    """Baseline: the price stays, with normal quantiles of EWMA variance times the horizon."""
+
+    model = "persistence_ewma"
+
+    def _distributions(
+        self, history: ReturnHistory, row: int, columns: NDArray[np.intp], horizon: int
+    ) -> _Distributions:
+        spread = history.latest(history.ewma_volatility, row, columns) * np.sqrt(horizon)
+        still = np.zeros(len(columns))
+        return _Distributions(spread[:, None] * NORMAL_SCORES, still, still + 0.5, spread)
+
+
+class HistoricalSimulation(_FromReturns):
+    """Baseline: the returns over the horizon that ended in the ticker's last SIMULATION_SESSIONS.
+
+    Returns over more than one session overlap, day by day.
+    """
+
+    model = "historical_simulation"
+
+    def _distributions(
+        self, history: ReturnHistory, row: int, columns: NDArray[np.intp], horizon: int
+    ) -> _Distributions:
+        sample = history.overlapping(row, columns, horizon, SIMULATION_SESSIONS[horizon])
+        return _Distributions(
+            sample_quantiles(sample),
+            np.nanmean(sample, axis=0),
+            share_above_zero(sample),
+            np.nanstd(sample, axis=0),
+        )
+
+
+class EwmaFhs(_FromReturns):
+    """Baseline: EWMA volatility, with the shape of all tickers' standardised returns of 1,000 sessions."""
+
+    model = "ewma_fhs"
+
+    def _distributions(
+        self, history: ReturnHistory, row: int, columns: NDArray[np.intp], horizon: int
+    ) -> _Distributions:
+        spread = history.latest(history.ewma_volatility, row, columns) * np.sqrt(horizon)
+        shape = history.ewma_residuals(horizon, row)
+        return _Distributions(
+            spread[:, None] * sample_quantiles(shape[:, None]),
+            spread * shape.mean(),
+            np.full(len(columns), share_above_zero(shape[:, None])[0]),
+            spread * shape.std(),
+        )
+
+
+def baselines() -> dict[str, Callable[[], PersistenceEwma | HistoricalSimulation | EwmaFhs | GjrGarchT]]:
+    """Return what makes a fresh one of each baseline, by model name."""
+    return {
+        PersistenceEwma.model: PersistenceEwma,
+        HistoricalSimulation.model: HistoricalSimulation,
+        EwmaFhs.model: EwmaFhs,
+        GjrGarchT.model: GjrGarchT,
+    }

@@ -1,0 +1,127 @@
+"""What every forecaster says in the same words: quantiles to probabilities, arrays to Forecast rows.
+
+Shapes: N tickers, Q quantiles at QUANTILE_LEVELS, P samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri
+
+from collectors.market_calendar import session_after
+from fusion_model.dataset.panel import CLOSE, FloatArray, Panel
+from fusion_model.findings import QUANTILE_LEVELS, Forecast
+
+LEVELS: FloatArray = np.array(QUANTILE_LEVELS)
+NORMAL_SCORES: FloatArray = ndtri(LEVELS)  # where a standard normal has these quantiles
+
+
+def cumulative_probability(
+    quantiles: ArrayLike, at: ArrayLike, levels: Sequence[float] = QUANTILE_LEVELS
+) -> FloatArray:
+    """Return P(return <= at) under distributions that are known by their quantiles.
+
+    Between two quantiles the normal score is linear in the return, so that a normal distribution comes
+    out exactly; beyond the outer ones the last piece goes on (normal tails). Where several quantiles
+    stand at the very same return, the probability there is the middle of theirs.
+
+    Parameters
+    ----------
+    quantiles : ndarray (..., Q)
+        Never decreasing.
+    at : ndarray (...)
+        Broadcast against the leading axes of ``quantiles``; NaN gives NaN.
+    """
+    values = np.asarray(quantiles, dtype=float)
+    point = np.broadcast_to(np.asarray(at, dtype=float), np.broadcast_shapes(values.shape[:-1], np.shape(at)))
+    values = np.broadcast_to(values, (*point.shape, values.shape[-1]))
+    scores = ndtri(np.asarray(levels, dtype=float))
+    below = np.sum(values < point[..., None], axis=-1)
+    through = np.sum(values <= point[..., None], axis=-1)
+    tied = through > below
+
+    left = np.clip(below - 1, 0, len(scores) - 2)
+    start = np.take_along_axis(values, left[..., None], axis=-1)[..., 0]
+    width = np.take_along_axis(values, left[..., None] + 1, axis=-1)[..., 0] - start
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        score = scores[left] + (scores[left + 1] - scores[left]) * (point - start) / width
+    last = len(scores) - 1
+    middle = (scores[np.minimum(below, last)] + scores[np.clip(through - 1, 0, last)]) / 2
+    probability: FloatArray = ndtr(np.where(tied, middle, score))
+    return np.where(np.isnan(point) | np.isnan(values).any(axis=-1), np.nan, probability)
+
+
+def probability_of_rise(quantiles: ArrayLike) -> FloatArray:
+    """Return P(return > 0) for quantiles (..., Q) at QUANTILE_LEVELS; see ``cumulative_probability``."""
+    return 1.0 - cumulative_probability(quantiles, 0.0)
+
+
+def sample_quantiles(samples: FloatArray, levels: Sequence[float] = QUANTILE_LEVELS) -> FloatArray:
+    """Return (N, Q) quantiles of samples (P, N), as numpy's linear method has them.
+
+    NaN samples are left out; a column without any sample gives NaN.
+    """
+    ordered = np.sort(np.ascontiguousarray(samples.T), axis=1)  # (N, P), NaN last
+    count = np.sum(np.isfinite(ordered), axis=1)
+    place = np.maximum(count - 1, 0)[:, None] * np.asarray(levels, dtype=float)  # (N, Q)
+    left = np.floor(place).astype(np.intp)
+    right = np.minimum(left + 1, np.maximum(count - 1, 0)[:, None])
+    low, high = np.take_along_axis(ordered, left, axis=1), np.take_along_axis(ordered, right, axis=1)
+    return np.asarray(low + (high - low) * (place - left))
+
+
+def share_above_zero(samples: FloatArray) -> FloatArray:
+    """Return (N,) the share of rises among samples (P, N), NaN left out; no change counts half."""
+    known = np.isfinite(samples)
+    with np.errstate(invalid="ignore"):
+        rises = np.sum(samples > 0, axis=0) + 0.5 * np.sum(samples == 0, axis=0)
+        return np.asarray(rises / known.sum(axis=0))
+
+
+def as_forecasts(
+    panel: Panel,
+    session: str,
+    columns: Iterable[int],
+    horizon: int,
+    quantiles: FloatArray,
+    *,
+    mean: FloatArray,
+    prob_up: FloatArray,
+    volatility: FloatArray,
+    model: str,
+    model_version: str,
+) -> list[Forecast]:
+    """Return one Forecast for each of n tickers at one horizon.
+
+    Parameters
+    ----------
+    columns : n int
+        Positions in ``panel.tickers``.
+    quantiles : ndarray (n, Q)
+        Made never to decrease (rounding can leave a last digit the wrong way round).
+    mean, prob_up, volatility : ndarray (n,)
+        Log total return over the whole horizon; probability; standard deviation.
+    """
+    target = session_after(session, horizon)
+    closes = panel.ohlcv[panel.position(session), :, CLOSE]
+    rising = np.maximum.accumulate(quantiles, axis=1)
+    return [
+        Forecast(
+            model=model,
+            model_version=model_version,
+            ticker=panel.tickers[column],
+            as_of_session=session,
+            horizon=horizon,
+            target_session=target,
+            last_close=float(closes[column]),
+            quantiles=tuple(rising[row].tolist()),
+            mean=float(mean[row]),
+            prob_up=float(prob_up[row]),
+            volatility=float(volatility[row]),
+            scorer=panel.scorer,
+        )
+        for row, column in enumerate(columns)
+    ]

@@ -1,0 +1,58 @@
+"""Claims about reading probabilities from quantiles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import ndtr, ndtri
+
+from fusion_model.findings import QUANTILE_LEVELS
+from fusion_model.forecasting.distribution import (
+    cumulative_probability,
+    probability_of_rise,
+    sample_quantiles,
+    share_above_zero,
+)
+
+
+def test_a_normal_distribution_comes_out_exactly_tails_included() -> None:
+    quantiles = 0.3 + 2.0 * ndtri(QUANTILE_LEVELS)
+    points = np.array([-9.0, -4.0, -1.2, 0.0, 0.3, 1.7, 8.0])
+    assert cumulative_probability(quantiles, points) == pytest.approx(ndtr((points - 0.3) / 2.0), rel=1e-9)
+    assert probability_of_rise(quantiles) == pytest.approx(ndtr(0.15))
+
+
+def test_a_quantile_itself_has_its_own_level() -> None:
+    quantiles = np.sort(np.random.default_rng(0).normal(size=17))
+    assert cumulative_probability(np.tile(quantiles, (17, 1)), quantiles) == pytest.approx(QUANTILE_LEVELS)
+
+
+def test_no_movement_at_all_is_neither_rise_nor_fall() -> None:
+    assert probability_of_rise(np.zeros(17)) == pytest.approx(0.5)
+    assert probability_of_rise(np.full(17, 0.1)) == 1.0
+    assert probability_of_rise(np.full(17, -0.1)) == 0.0
+
+
+def test_unknown_stays_unknown() -> None:
+    assert np.isnan(cumulative_probability(np.linspace(-1, 1, 17), np.nan))
+    assert np.isnan(probability_of_rise(np.full(17, np.nan)))
+
+
+def test_probability_never_falls_as_the_return_grows() -> None:
+    quantiles = np.sort(np.round(np.random.default_rng(1).normal(size=17), 1))  # with ties
+    grid = np.linspace(-4, 4, 801)
+    assert np.all(np.diff(cumulative_probability(quantiles, grid)) >= 0)
+
+
+def test_sample_quantiles_are_numpys_without_the_missing() -> None:
+    samples = np.random.default_rng(2).normal(size=(101, 3))
+    samples[10:60, 1] = np.nan
+    samples[:, 2] = np.nan
+    found = sample_quantiles(samples)
+    assert found[0] == pytest.approx(np.quantile(samples[:, 0], QUANTILE_LEVELS))
+    assert found[1] == pytest.approx(np.nanquantile(samples[:, 1], QUANTILE_LEVELS))
+    assert np.isnan(found[2]).all()
+
+
+def test_no_change_counts_as_half_a_rise() -> None:
+    assert share_above_zero(np.array([[1.0], [0.0], [-1.0], [np.nan]])) == pytest.approx([0.5])

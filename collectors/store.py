@@ -9,11 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlite_utils import Database, Migrations
-
-from collectors import schema
 from collectors.errors import DatabaseBusy, StorageError
 from collectors.market_calendar import utc_now
 from collectors.records import (
@@ -26,6 +23,9 @@ from collectors.records import (
     PostSentiment,
     PriceBar,
 )
+
+if TYPE_CHECKING:  # sqlite_utils loads pandas: a reader, as the window is one, does without
+    from sqlite_utils import Migrations
 
 BUSY_TIMEOUT_S = 15.0
 
@@ -50,6 +50,8 @@ def open_database(path: Path, *more: Migrations) -> sqlite3.Connection:
     DatabaseBusy
         Another process holds the write lock.
     """
+    from collectors import schema
+
     with _storage_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +83,28 @@ def open_reader(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open a record that exists for writing, as it is: no table is created or upgraded.
+
+    Raises
+    ------
+    StorageError
+        There is no such file, or it is no database.
+    """
+    if not path.is_file():
+        raise StorageError(f"there is no database at {path}; import or collect something first")
+    with _storage_errors(path):
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw", timeout=BUSY_TIMEOUT_S, uri=True, isolation_level=None
+        )
+        try:
+            db.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             db.close()
             raise
@@ -138,6 +162,8 @@ def _path_of(db: sqlite3.Connection) -> str:
 
 
 def _migrate(db: sqlite3.Connection, path: Path, sets: Sequence[Migrations]) -> None:
+    from sqlite_utils import Database
+
     wrapped = Database(db)
     for migrations in sets:
         known = {migration.name for migration in migrations._migrations}
@@ -439,6 +465,56 @@ def last_vintage_of(db: sqlite3.Connection, series_id: str) -> str | None:
         "SELECT max(released_on) FROM macro_observation WHERE series_id = ?", (series_id,)
     ).fetchone()
     return row[0]
+
+
+def load_newest_sessions(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the newest session of every ticker with a bar, by ticker; each is one step in the index."""
+    rows = db.execute(
+        "WITH RECURSIVE name(ticker) AS (SELECT min(ticker) FROM price_bar UNION ALL "
+        "SELECT (SELECT min(ticker) FROM price_bar WHERE ticker > name.ticker) FROM name "
+        "WHERE name.ticker IS NOT NULL) "
+        "SELECT ticker, (SELECT max(session) FROM price_bar WHERE price_bar.ticker = name.ticker) "
+        "FROM name WHERE ticker IS NOT NULL"
+    )
+    return dict(rows.fetchall())
+
+
+def load_closing_instants(db: sqlite3.Connection, ticker: str) -> list[tuple[str, str]]:
+    """Return (session, instant its bar was first known: its close) of a ticker, oldest first."""
+    return db.execute(
+        "SELECT session, min(available_at) FROM price_bar WHERE ticker = ? GROUP BY session ORDER BY session",
+        (ticker,),
+    ).fetchall()
+
+
+def load_scored_posts(
+    db: sqlite3.Connection, ticker: str
+) -> list[tuple[str, str | None, float | None, float | None, float | None]]:
+    """Return (available_at, scorer, positive, neutral, negative) of every post on a ticker, oldest first.
+
+    One row per post and scorer; a post without a score has one row whose last four are None.
+    """
+    return db.execute(
+        "SELECT available_at, scorer, positive, neutral, negative FROM post_mention "
+        "JOIN post USING (post_id) LEFT JOIN post_sentiment USING (post_id) "
+        "WHERE ticker = ? ORDER BY available_at, post_id, scorer",
+        (ticker,),
+    ).fetchall()
+
+
+def load_posts_with_scores(
+    db: sqlite3.Connection,
+) -> Iterator[tuple[Post, str, PostSentiment | None]]:
+    """Yield every post, oldest first, with its tickers (space between) and a score; once per scorer."""
+    rows = db.execute(
+        "SELECT post.*, coalesce((SELECT group_concat(ticker, ' ') FROM (SELECT ticker FROM post_mention "
+        "WHERE post_mention.post_id = post.post_id ORDER BY ticker)), ''), "
+        "scorer, positive, neutral, negative, scored_at "
+        "FROM post LEFT JOIN post_sentiment USING (post_id) ORDER BY available_at, post.post_id, scorer"
+    )
+    for row in rows:
+        score = None if row[10] is None else PostSentiment(row[0], *row[10:])
+        yield Post(*row[:9]), row[9], score
 
 
 def load_posts(

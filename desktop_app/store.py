@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import collectors.store
-import desktop_app.schema
-import fusion_model.schema
 from collectors.store import writing
 
 DATABASE_NAME = "barograph.db"
@@ -16,6 +14,9 @@ DATABASE_NAME = "barograph.db"
 
 def open_home(home: Path) -> sqlite3.Connection:
     """Open (create, upgrade) the database of a home folder; errors as collectors.store.open_database."""
+    import desktop_app.schema
+    import fusion_model.schema
+
     return collectors.store.open_database(
         home / DATABASE_NAME, fusion_model.schema.migrations, desktop_app.schema.migrations
     )
@@ -24,6 +25,11 @@ def open_home(home: Path) -> sqlite3.Connection:
 def open_home_reader(home: Path) -> sqlite3.Connection:
     """Open the database of a home folder for reading alone."""
     return collectors.store.open_reader(home / DATABASE_NAME)
+
+
+def open_home_writer(home: Path) -> sqlite3.Connection:
+    """Open the database of a home that exists to write a choice, without looking for upgrades."""
+    return collectors.store.open_writer(home / DATABASE_NAME)
 
 
 def watch(db: sqlite3.Connection, tickers: Iterable[str], now: str) -> int:

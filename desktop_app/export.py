@@ -1,0 +1,223 @@
+"""Findings and facts as CSV (RFC 4180): the same record gives the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import math
+import sqlite3
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import TypeAlias
+
+from collectors.errors import BadInput, ConfigurationError
+from collectors.store import load_actions, load_bars, load_posts_with_scores, load_tickers
+from desktop_app.store import load_acknowledgements
+from fusion_model.findings import FUSION_MODEL, HORIZONS, QUANTILE_NAMES, Forecast
+from fusion_model.store import (
+    last_forecast_session,
+    load_anomalies,
+    load_forecast_history,
+    load_forecasts,
+)
+
+Cell: TypeAlias = str | int | float | None
+
+RETURN_DECIMALS, PRICE_DECIMALS = 8, 4
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
+KEY_COLUMNS = (
+    "model", "model_version", "ticker", "as_of_session", "horizon", "target_session", "last_close",
+)  # fmt: skip
+FORECAST_COLUMNS = (
+    *KEY_COLUMNS, *QUANTILE_NAMES, *(f"price_{name}" for name in QUANTILE_NAMES),
+    "mean", "prob_up", "volatility", "scorer",
+)  # fmt: skip
+TRACK_COLUMNS = (
+    *KEY_COLUMNS, *QUANTILE_NAMES, "mean", "prob_up", "volatility", "scorer", "made_at", "realised",
+)  # fmt: skip
+ANOMALY_COLUMNS = (
+    "ticker", "session", "measure", "observed", "expected", "p_value", "reason", "acknowledged", "note",
+)  # fmt: skip
+POST_COLUMNS = (
+    "post_id", "source", "community", "tickers", "created_at", "available_at", "title", "body", "score",
+    "comment_count", "scorer", "positive", "neutral", "negative",
+)  # fmt: skip
+
+
+def export_forecasts(
+    db: sqlite3.Connection,
+    out: Path,
+    as_of: str | None = None,
+    model: str = FUSION_MODEL,
+    excel: bool = False,
+) -> int:
+    """Write the forecasts of one session (default: the newest); return the rows written.
+
+    Prices are ``last_close * exp(quantile)``: USD per share of that session, dividends included.
+
+    Raises
+    ------
+    BadInput
+        There is no forecast to export.
+    ConfigurationError
+        The file cannot be written.
+    """
+    session = as_of or last_forecast_session(db, model)
+    forecasts = load_forecasts(db, session, model) if session else []
+    if not forecasts:
+        which = f" as of {as_of}" if as_of else ""
+        raise BadInput(f"there are no forecasts of the model '{model}'{which} to export; run refresh first")
+    return _write(out, FORECAST_COLUMNS, map(_forecast_cells, forecasts), excel)
+
+
+def export_track_record(
+    db: sqlite3.Connection, out: Path, model: str = FUSION_MODEL, excel: bool = False
+) -> int:
+    """Write every stored forecast with the instant it was made and what came of it; return the rows.
+
+    ``realised`` is the log total return to ``target_session``, empty while that is in the future.
+    Raises as export_forecasts.
+    """
+    rows = [row for ticker in load_tickers(db) for row in _track_of(db, ticker, model)]
+    if not rows:
+        raise BadInput(f"there are no forecasts of the model '{model}' to export; run refresh first")
+    return _write(out, TRACK_COLUMNS, rows, excel)
+
+
+def export_anomalies(db: sqlite3.Connection, out: Path, excel: bool = False) -> int:
+    """Write every unusual session, newest first, with the person's note; raises as export_forecasts."""
+    notes = load_acknowledgements(db)
+    rows = [
+        (
+            found.ticker, found.session, found.measure,
+            _fixed(found.observed, RETURN_DECIMALS), _fixed(found.expected, RETURN_DECIMALS),
+            f"{found.p_value:.6g}", _safe(found.reason),
+            "yes" if (key := (found.ticker, found.session, found.measure)) in notes else "no",
+            _safe(notes.get(key, "")),
+        )
+        for found in load_anomalies(db)
+    ]  # fmt: skip
+    if not rows:
+        raise BadInput("there are no unusual sessions to export; they are found by refresh")
+    return _write(out, ANOMALY_COLUMNS, rows, excel)
+
+
+def export_posts(db: sqlite3.Connection, out: Path, excel: bool = False) -> int:
+    """Write every post, oldest first, a row per scorer; raises as export_forecasts."""
+    rows: Iterator[tuple[Cell, ...]] = (
+        (
+            *map(_safe, (post.post_id, post.source, post.community, tickers)),
+            post.created_at, post.available_at, _safe(post.title), _safe(post.body),
+            post.score, post.comment_count, _safe(score.scorer) if score else "",
+            *(
+                _fixed(value, RETURN_DECIMALS)
+                for value in ((score.positive, score.neutral, score.negative) if score else (None,) * 3)
+            ),
+        )
+        for post, tickers, score in load_posts_with_scores(db)
+    )  # fmt: skip
+    if db.execute("SELECT count(*) FROM (SELECT 1 FROM post LIMIT 1)").fetchone()[0] == 0:
+        raise BadInput("there are no posts to export; import or collect some first")
+    return _write(out, POST_COLUMNS, rows, excel)
+
+
+def total_wealth(bars: Sequence[tuple[str, float]], actions: Iterable[tuple[str, str, float]]) -> list[float]:
+    """Return the cumulative log total return at each bar, 0 at the first.
+
+    Parameters
+    ----------
+    bars : sequence of (session, close)
+        As traded, oldest first.
+    actions : iterable of (session, kind, ratio_or_amount)
+        Splits, and dividends per share after that day's split; one on a day without a bar counts at
+        the next bar.
+    """
+    sessions = [session for session, _ in bars]
+    ratio, dividend = [1.0] * len(bars), [0.0] * len(bars)
+    for session, kind, amount in actions:
+        position = bisect_left(sessions, session)
+        if position < len(bars):
+            if kind == "split":
+                ratio[position] *= amount
+            elif sessions[position] == session:
+                dividend[position] += amount
+    steps = (math.log((bars[t][1] + dividend[t]) * ratio[t] / bars[t - 1][1]) for t in range(1, len(bars)))
+    return list(accumulate(steps, initial=0.0)) if bars else []
+
+
+def _track_of(db: sqlite3.Connection, ticker: str, model: str) -> list[tuple[Cell, ...]]:
+    history = [entry for horizon in HORIZONS for entry in load_forecast_history(db, ticker, horizon, model)]
+    if not history:
+        return []
+    bars = [(row[1], row[5]) for row in load_bars(db, "9999", [ticker])]
+    actions = [row[1:] for row in load_actions(db, "9999", [ticker])]
+    wealth = dict(zip((session for session, _ in bars), total_wealth(bars, actions), strict=True))
+    return [
+        (*_keys(said), *_returns(said.quantiles), *_moments(said), made_at, _realised(said, wealth))
+        for said, made_at in history
+    ]
+
+
+def _realised(said: Forecast, wealth: dict[str, float]) -> str:
+    start, end = wealth.get(said.as_of_session), wealth.get(said.target_session)
+    return "" if start is None or end is None else _fixed(end - start, RETURN_DECIMALS)
+
+
+def _forecast_cells(said: Forecast) -> tuple[Cell, ...]:
+    prices = (_fixed(said.last_close * math.exp(q), PRICE_DECIMALS) for q in said.quantiles)
+    return (*_keys(said), *_returns(said.quantiles), *prices, *_moments(said))
+
+
+def _keys(said: Forecast) -> tuple[Cell, ...]:
+    return (
+        _safe(said.model),
+        _safe(said.model_version),
+        _safe(said.ticker),
+        said.as_of_session,
+        said.horizon,
+        said.target_session,
+        _fixed(said.last_close, PRICE_DECIMALS),
+    )
+
+
+def _returns(values: Iterable[float]) -> tuple[str, ...]:
+    return tuple(_fixed(value, RETURN_DECIMALS) for value in values)
+
+
+def _moments(said: Forecast) -> tuple[Cell, ...]:
+    return (*_returns((said.mean, said.prob_up, said.volatility)), _safe(said.scorer))
+
+
+def _fixed(value: float | None, decimals: int) -> str:
+    """Return a number with fixed decimals, empty where there is none, and no negative zero."""
+    if value is None or not math.isfinite(value):
+        return ""
+    text = f"{value:.{decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def _safe(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _write(out: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]], excel: bool) -> int:
+    """Write aside and rename, so that a reader sees the old file or the whole new one."""
+    aside = out.with_name(f"{out.name}.part")
+    written = 0
+    try:
+        with aside.open("w", encoding="utf-8-sig" if excel else "utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\r\n")
+            writer.writerow(header)
+            for row in rows:
+                writer.writerow(row)
+                written += 1
+        aside.replace(out)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise ConfigurationError(
+            f"{out} cannot be written: {error.strerror or error}; check that its folder exists, "
+            "that there is room, and that no other program holds the file"
+        ) from error
+    return written

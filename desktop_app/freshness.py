@@ -1,0 +1,91 @@
+"""How fresh each source is, in words, and what to do where it is off."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from collectors.records import JobRun
+from collectors.store import SourceCoverage, load_coverage, load_job_runs
+from desktop_app.words import age, count, day
+from fusion_model.store import last_forecast_session, load_trained_model
+
+STALE_AFTER_DAYS = {"prices": 4, "posts": 3, "macro": 45, "model": 120, "forecasts": 4}
+TITLES = {"prices": "Prices", "posts": "Posts", "macro": "Macro figures"}
+ADVICE = {
+    "prices": "Press Collect, or import a folder of price files.",
+    "posts": "Press Collect (it needs a Reddit key), or import an archive of posts.",
+    "macro": "Press Collect (it needs a free FRED key), or import FRED's CSV files.",
+    "model": "Press Train.",
+    "forecasts": "Press Train, then Refresh.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One source as the sources panel shows it; ``state`` is fresh, stale or missing."""
+
+    title: str
+    content: str
+    newest: str
+    age: str
+    state: str
+    last_run: str
+    advice: str
+
+
+def load_freshness(db: sqlite3.Connection, now: str) -> list[SourceRow]:
+    """Return a row per kind of source, then model and forecasts, as seen at an instant."""
+    coverage = load_coverage(db)
+    runs = load_job_runs(db)
+    rows = [_source(kind, [c for c in coverage if c.kind == kind], runs, now) for kind in TITLES]
+    trained = load_trained_model(db)
+    rows.append(
+        _finding("model", "Model", f"version {trained.model_version}" if trained else "",
+                 trained.as_of_session if trained else "", now)
+    )  # fmt: skip
+    session = last_forecast_session(db)
+    rows.append(
+        _finding("forecasts", "Forecasts", "of the newest session" if session else "", session or "", now)
+    )
+    return rows
+
+
+def _source(kind: str, coverage: Sequence[SourceCoverage], runs: Sequence[JobRun], now: str) -> SourceRow:
+    newest = max((c.last for c in coverage), default="")
+    rows = sum(c.rows for c in coverage)
+    names = ", ".join(c.source for c in coverage[:3]) + (" …" if len(coverage) > 3 else "")
+    state = _state(kind, newest, now)
+    run = next((run for run in runs if kind in run.job), None)
+    failed = run is not None and run.outcome in ("failed", "retry", "skipped")
+    return SourceRow(
+        title=TITLES[kind],
+        content=f"{count(rows, 'row')} ({names})" if rows else "nothing stored",
+        newest=day(newest) if newest else "–",
+        age=age(newest, now) if newest else "–",
+        state=state,
+        last_run=f"{run.outcome} {age(run.finished_at, now)}" if run else "never collected",
+        advice=run.message if run is not None and failed else "" if state == "fresh" else ADVICE[kind],
+    )
+
+
+def _finding(kind: str, title: str, content: str, session: str, now: str) -> SourceRow:
+    state = _state(kind, session, now)
+    return SourceRow(
+        title=title,
+        content=content or "none yet",
+        newest=day(session) if session else "–",
+        age=age(session, now) if session else "–",
+        state=state,
+        last_run="",
+        advice="" if state == "fresh" else ADVICE[kind],
+    )
+
+
+def _state(kind: str, newest: str, now: str) -> str:
+    if not newest:
+        return "missing"
+    days = (date.fromisoformat(now[:10]) - date.fromisoformat(newest[:10])).days
+    return "stale" if days > STALE_AFTER_DAYS[kind] else "fresh"

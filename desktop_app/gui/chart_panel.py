@@ -1,0 +1,139 @@
+"""One ticker's chart with its heading, the figures under the pointer, and the range buttons."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_app.gui.charts import PriceChart
+from desktop_app.gui.tables import EmptyState, label, set_role
+from desktop_app.gui.theme import Theme
+from desktop_app.snapshot import Snapshot, describe_bar, legend, strip_note
+from desktop_app.words import money, percent
+
+RANGES: tuple[tuple[str, int | None], ...] = (
+    ("1M", 21),
+    ("3M", 63),
+    ("6M", 126),
+    ("1Y", 252),
+    ("5Y", 1260),
+    ("All", None),
+)
+FIRST_RANGE = "6M"
+
+
+class ChartPanel(QFrame):
+    """Heading, legend and chart; an empty state while there is no ticker."""
+
+    day_chosen = Signal(int)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setProperty("role", "panel")
+        self._snapshot: Snapshot | None = None
+        self._detail = 1
+        self._range: int | None = dict(RANGES)[FIRST_RANGE]
+        self.chart = PriceChart(theme)
+        self.chart.day_clicked.connect(self.day_chosen)
+        self.chart.day_hovered.connect(self._describe)
+        self.chart.detail_changed.connect(self._note_detail)
+        self.empty = EmptyState("Reading …", "")
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self._page(theme))
+
+    def _page(self, theme: Theme) -> QWidget:
+        self._title, self._name = label("", "title"), label("", "muted")
+        self._close, self._move = label("", "title"), label("", "muted")
+        self._readout = label("", "muted")
+        self._readout.setMinimumWidth(10)
+        self._legend = label("", "muted", wrap=True)
+        self._strip_note = label("", "muted")
+        self._strip_note.setMinimumWidth(10)
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        for widget in (self._title, self._name, self._close, self._move):
+            head.addWidget(widget)
+        head.addStretch()
+        self._add_range_buttons(head)
+        page = QWidget()
+        page.setProperty("role", "page")
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(12, 10, 8, 6)
+        layout.setSpacing(4)
+        layout.addLayout(head)
+        layout.addWidget(self._legend)
+        layout.addWidget(self._readout)
+        layout.addWidget(self.chart, 1)
+        layout.addWidget(self._strip_note)
+        self._show_legend(theme)
+        return page
+
+    def _add_range_buttons(self, layout: QHBoxLayout) -> None:
+        self._ranges = QButtonGroup(self)
+        for name, sessions in RANGES:
+            button = QPushButton(name)
+            button.setProperty("role", "range")
+            button.setCheckable(True)
+            button.setChecked(name == FIRST_RANGE)
+            button.setAccessibleName(f"Show {'everything' if sessions is None else name}")
+            button.clicked.connect(lambda _=False, chosen=sessions: self._show_range(chosen))
+            self._ranges.addButton(button)
+            layout.addWidget(button)
+
+    def show_snapshot(self, snapshot: Snapshot | None) -> None:
+        """Show a ticker; None: say that it has no prices."""
+        before, self._snapshot = self._snapshot, snapshot
+        if snapshot is None:
+            self._stack.setCurrentIndex(0)
+            return
+        self._title.setText(snapshot.ticker)
+        self._name.setText(snapshot.name)
+        self._close.setText(money(snapshot.bars[-1].close))
+        rising = snapshot.move >= 0
+        self._move.setText(
+            ""
+            if math.isnan(snapshot.move)
+            else f"{'▴' if rising else '▾'} {percent(snapshot.move, signed=True)}"
+        )
+        set_role(self._move, "up" if rising else "down")
+        self._stack.setCurrentIndex(1)
+        self.chart.show_snapshot(snapshot)
+        if before is None or before.ticker != snapshot.ticker:
+            self._show_range(self._range)
+        self._show_legend(self.chart.theme)
+        self._describe(-1)
+
+    def show_theme(self, theme: Theme) -> None:
+        """Draw in the colours of a theme."""
+        self.chart.show_theme(theme)
+        self._show_legend(theme)
+
+    def _show_range(self, sessions: int | None) -> None:
+        self._range = sessions
+        self.chart.show_range(sessions)
+
+    def _describe(self, position: int) -> None:
+        if self._snapshot is not None:
+            last = len(self._snapshot.bars) - 1
+            self._readout.setText(describe_bar(self._snapshot, position if position >= 0 else last))
+
+    def _note_detail(self, size: int) -> None:
+        self._detail = size
+        self._show_legend(self.chart.theme)
+
+    def _show_legend(self, theme: Theme) -> None:
+        if self._snapshot is None:
+            return
+        self._legend.setText(legend(self._snapshot, self._detail, theme.averages, theme.fan, theme.warning))
+        self._strip_note.setText(strip_note(self._snapshot))

@@ -1,0 +1,258 @@
+"""The watchlist: one card a ticker with its last close, move, range of the next session and alert."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    QSize,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtWidgets import (
+    QFrame,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QPushButton,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+)
+
+from desktop_app.gui.charts import draw_sparkline
+from desktop_app.gui.tables import label
+from desktop_app.gui.theme import Theme
+from desktop_app.snapshot import WatchRow
+from desktop_app.words import money, percent
+
+Index = QModelIndex | QPersistentModelIndex
+
+ROW_ROLE = Qt.ItemDataRole.UserRole
+SORT_ROLE = Qt.ItemDataRole.UserRole + 1
+ORDERS = ("By ticker", "By move", "By width of range", "Alerts first")
+MARGIN = 10
+SPARKLINE_EXTRA = 8  # pixels that the last line of a card is higher than a line of text
+
+
+class WatchModel(QAbstractListModel):
+    """The rows, each also as one spoken sentence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[WatchRow] = []
+        self.order = ORDERS[0]
+
+    def show_rows(self, rows: Sequence[WatchRow]) -> None:
+        """Replace the rows."""
+        self.beginResetModel()
+        self.rows = list(rows)
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid():
+            return None
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{row.ticker} {row.name}"
+        if role == ROW_ROLE:
+            return row
+        if role == SORT_ROLE:
+            return _sort_key(row, self.order)
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return spoken(row)
+        return None
+
+
+def _sort_key(row: WatchRow, order: str) -> float | str:
+    if order == "By move":
+        return math.inf if math.isnan(row.move) else -row.move
+    if order == "By width of range":
+        return math.inf if math.isnan(row.relative_width) else -row.relative_width
+    return f"{0 if row.alert else 1}{row.ticker}" if order == "Alerts first" else row.ticker
+
+
+def spoken(row: WatchRow) -> str:
+    """Return a row as sentences, for the pointer and for screen readers."""
+    parts = [f"{row.ticker} {row.name}: {money(row.last_close)} at the close of {row.session}"]
+    if not math.isnan(row.move):
+        parts.append(f"{percent(row.move, signed=True)} on the session before")
+    if row.range_text:
+        parts.append(f"next session {row.range_text} with 90 % probability")
+    if row.alert:
+        parts.append(f"alert: {row.alert}")
+    return ", ".join(parts)
+
+
+class WatchDelegate(QStyledItemDelegate):
+    """Paints a card: names and sparkline on the left, figures on the right."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:
+        return QSize(120, 3 * option.fontMetrics.height() + 18 + SPARKLINE_EXTRA)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row: WatchRow = index.data(ROW_ROLE)
+        rect = QRectF(option.rect)
+        state = option.state
+        painter.save()
+        if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
+            painter.fillRect(rect, QColor(self.theme.raised))
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(QRectF(rect.left(), rect.top(), 3, rect.height()), QColor(self.theme.accent))
+        area = rect.adjusted(MARGIN, 7, -MARGIN, -7)
+        self._paint_text(painter, area, row)
+        painter.setPen(QColor(self.theme.border))
+        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        painter.restore()
+
+    def _paint_text(self, painter: QPainter, area: QRectF, row: WatchRow) -> None:
+        theme, plain = self.theme, QFont(painter.font())
+        bold = QFont(plain)
+        bold.setWeight(QFont.Weight.DemiBold)
+        line = (area.height() - SPARKLINE_EXTRA) / 3
+        left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        first, second, third = (
+            QRectF(area.left(), area.top() + i * line, area.width(), line) for i in range(3)
+        )
+        self._text(painter, first, left, row.ticker, theme.text, bold)
+        self._text(painter, first, right, money(row.last_close), theme.text, bold)
+        if row.alert:
+            x = first.left() + painter.fontMetrics().horizontalAdvance(row.ticker) + 10
+            painter.setFont(bold)
+            self._text(painter, QRectF(x, first.top(), 80, line), left, "▲ unusual", theme.warning, plain)
+        half = QRectF(second.left(), second.top(), second.width() * 0.62, line)
+        self._text(painter, half, left, row.name, theme.muted, plain)
+        if not math.isnan(row.move):
+            arrow, colour = ("▴", theme.up) if row.move >= 0 else ("▾", theme.down)
+            self._text(painter, second, right, f"{arrow} {percent(row.move, signed=True)}", colour, plain)
+        third.setHeight(line + SPARKLINE_EXTRA)
+        wide = QRectF(third.left() + 1, third.top() + 5, third.width() * 0.34, third.height() - 7)
+        draw_sparkline(painter, wide, row.sparkline, theme.muted)
+        self._text(
+            painter,
+            third,
+            right,
+            row.range_text or "no forecast",
+            theme.fan if row.range_text else theme.muted,
+            plain,
+        )
+
+    @staticmethod
+    def _text(
+        painter: QPainter, area: QRectF, side: Qt.AlignmentFlag, text: str, colour: str, font: QFont
+    ) -> None:
+        painter.setFont(font)
+        painter.setPen(QColor(colour))
+        shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(area.width()))
+        painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter, shown)
+
+
+class WatchlistPanel(QFrame):
+    """Search, order, and the cards."""
+
+    ticker_chosen = Signal(str)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setProperty("role", "panel")
+        self.model = WatchModel()
+        self._proxy = QSortFilterProxyModel()
+        self._proxy.setSourceModel(self.model)
+        self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._proxy.setSortRole(SORT_ROLE)
+        self._delegate = WatchDelegate(theme)
+        self.view = QListView()
+        self.view.setAccessibleName("Watchlist")
+        self.view.setModel(self._proxy)
+        self.view.setItemDelegate(self._delegate)
+        self.view.setMouseTracking(True)
+        self.view.setUniformItemSizes(True)
+        self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.view.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.view.selectionModel().currentChanged.connect(self._choose)
+        self._build()
+
+    def _build(self) -> None:
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search name or ticker")
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName("Search the watchlist")
+        self.search.textChanged.connect(self._proxy.setFilterFixedString)
+        self.order = QPushButton()
+        self.order.setAccessibleName("Order of the watchlist")
+        menu = QMenu(self.order)
+        for name in ORDERS:
+            menu.addAction(name).triggered.connect(partial(self.sort, name))
+        self.order.setMenu(menu)
+        self._note = label("Last line: 90 % range, next session", "muted")
+        self._note.setMinimumWidth(10)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 8, 1, 1)
+        layout.setSpacing(6)
+        head = QVBoxLayout()
+        head.setContentsMargins(8, 0, 8, 0)
+        head.setSpacing(6)
+        head.addWidget(self.search)
+        head.addWidget(self.order)
+        head.addWidget(self._note)
+        layout.addLayout(head)
+        layout.addWidget(self.view)
+        self.sort(ORDERS[0])
+
+    def show_rows(self, rows: Sequence[WatchRow]) -> None:
+        """Replace the cards; the chosen ticker stays chosen, silently."""
+        chosen = self.chosen()
+        self.view.selectionModel().blockSignals(True)
+        self.model.show_rows(rows)
+        self.sort(self.model.order)
+        self.view.selectionModel().blockSignals(False)
+        self._note.setVisible(bool(rows))
+        if chosen:
+            self.choose(chosen)
+
+    def show_theme(self, theme: Theme) -> None:
+        """Paint in the colours of a theme."""
+        self._delegate.theme = theme
+        self.view.viewport().update()
+
+    def chosen(self) -> str:
+        """Return the chosen ticker, or an empty text."""
+        row = self.view.currentIndex().data(ROW_ROLE)
+        return row.ticker if isinstance(row, WatchRow) else ""
+
+    def choose(self, ticker: str) -> bool:
+        """Choose a ticker; return whether it is on the list."""
+        for position in range(self._proxy.rowCount()):
+            index = self._proxy.index(position, 0)
+            if index.data(ROW_ROLE).ticker == ticker:
+                self.view.setCurrentIndex(index)
+                return True
+        return False
+
+    def sort(self, order: str) -> None:
+        """Put the cards into one of ORDERS."""
+        self.model.order = order
+        self.order.setText(f"{order} ▾")
+        self._proxy.invalidate()
+        self._proxy.sort(0)
+
+    def _choose(self, index: QModelIndex) -> None:
+        row = index.data(ROW_ROLE)
+        if isinstance(row, WatchRow):
+            self.ticker_chosen.emit(row.ticker)

@@ -1,0 +1,220 @@
+"""Work off the main thread: reads on one thread with its own connection, commands in processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from PySide6.QtCore import QObject, QProcess, QThread, QTimer, Signal
+
+from collectors.errors import CollectorError
+from desktop_app.store import open_home, open_home_reader
+
+logger = logging.getLogger(__name__)
+
+Read: TypeAlias = Callable[[sqlite3.Connection], object]
+
+KILL_AFTER_MS = 5000  # how long a cancelled command may take to put things in order
+ERROR_TAIL = 2000  # characters of standard error kept for the message
+
+
+class Reader(QThread):
+    """One thread that reads the home's database, a connection per read; the newest request of a key wins.
+
+    Results arrive on the main thread through ``read_finished(key, result)``, a failure through
+    ``read_failed(key, sentence)``.
+    """
+
+    read_finished = Signal(str, object)
+    read_failed = Signal(str, str)
+    _arrived = Signal(str, int, object, str)
+
+    def __init__(self, home: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("reader")
+        self._home = home
+        self._requests: queue.SimpleQueue[tuple[str, int, Callable[[], object]] | None] = queue.SimpleQueue()
+        self._newest: dict[str, int] = {}
+        self._arrived.connect(self._deliver)
+
+    def read(self, key: str, job: Read) -> None:
+        """Ask for a read; an answer to an older request of the same key is dropped."""
+        self.do(key, lambda: self._read(job))
+
+    def do(self, key: str, job: Callable[[], object]) -> None:
+        """Ask for short work that opens its own files (an export, a choice to be written)."""
+        self._newest[key] = self._newest.get(key, 0) + 1
+        self._requests.put((key, self._newest[key], job))
+
+    def close(self) -> None:
+        """Finish the read in hand, drop the others, and end the thread."""
+        self._newest.clear()
+        self._requests.put(None)
+        self.wait()
+
+    def run(self) -> None:
+        """Answer requests until the end of the queue."""
+        while (request := self._requests.get()) is not None:
+            key, ticket, job = request
+            if self._newest.get(key) != ticket:
+                continue
+            try:
+                self._arrived.emit(key, ticket, job(), "")
+            except CollectorError as error:
+                self._arrived.emit(key, ticket, None, str(error))
+            except Exception as error:
+                logger.exception("Reading %s failed", key)
+                self._arrived.emit(key, ticket, None, f"reading failed: {type(error).__name__}: {error}")
+
+    def _read(self, job: Read) -> object:
+        try:
+            with closing(open_home_reader(self._home)) as db:
+                return job(db)
+        except sqlite3.OperationalError as error:
+            if "no such" not in str(error):
+                raise
+            open_home(self._home).close()  # written by an older program: bring the tables up to date
+            with closing(open_home_reader(self._home)) as db:
+                return job(db)
+
+    def _deliver(self, key: str, ticket: int, result: object, problem: str) -> None:
+        if self._newest.get(key) != ticket:
+            return
+        if problem:
+            self.read_failed.emit(key, problem)
+        else:
+            self.read_finished.emit(key, result)
+
+
+class Command(QObject):
+    """One `barograph` command in a process of its own, followed by its lines of JSON."""
+
+    progressed = Signal(str, int, int, str)
+    succeeded = Signal(object)
+    failed = Signal(str)
+    cancelled = Signal()
+
+    def __init__(self, home: Path, parent: QObject | None = None, program: Sequence[str] = ()) -> None:
+        super().__init__(parent)
+        self._program = tuple(program) or (sys.executable, "-m", "desktop_app")
+        self._home = home
+        self._process: QProcess | None = None
+        self._partial, self._errors = b"", b""
+        self._result: dict[str, Any] | None = None
+        self._problem = ""
+        self._cancelling = False
+
+    @property
+    def running(self) -> bool:
+        """Whether a process is under way."""
+        return self._process is not None
+
+    def start(self, *arguments: str) -> None:
+        """Start a command; its progress, result or error arrive as signals."""
+        if self._process is not None:
+            raise RuntimeError("a command is already running")
+        self._partial, self._errors, self._result, self._problem = b"", b"", None, ""
+        self._cancelling = False
+        self._process = process = QProcess(self)
+        process.readyReadStandardOutput.connect(self._read_output)
+        process.readyReadStandardError.connect(self._read_errors)
+        process.finished.connect(self._finish)
+        process.errorOccurred.connect(self._fail_to_start)
+        process.start(
+            self._program[0],
+            [*self._program[1:], "--home", str(self._home), *arguments, "--progress", "json"],
+        )
+
+    def cancel(self) -> None:
+        """Ask the command to stop; end it where it does not."""
+        if self._process is None:
+            return
+        self._cancelling = True
+        self._process.terminate()
+        QTimer.singleShot(KILL_AFTER_MS, self._process, self._process.kill)
+
+    def close(self) -> None:
+        """End a running command and wait for it."""
+        if self._process is not None:
+            process = self._process
+            self._cancelling = True
+            process.terminate()
+            if not process.waitForFinished(KILL_AFTER_MS):
+                process.kill()
+                process.waitForFinished(KILL_AFTER_MS)
+
+    def _read_output(self) -> None:
+        if self._process is None:
+            return
+        self._partial += self._process.readAllStandardOutput().data()
+        *lines, self._partial = self._partial.split(b"\n")
+        for line in lines:
+            self._read_line(line)
+
+    def _read_line(self, line: bytes) -> None:
+        try:
+            said = json.loads(line)
+        except ValueError:
+            logger.warning("A command said something that is no JSON: %.200r", line)
+            return
+        if not isinstance(said, dict):
+            return
+        if "result" in said:
+            self._result = said["result"]
+        elif "error" in said:
+            self._problem = _sentence(said["error"])
+        elif "stage" in said:
+            self.progressed.emit(
+                str(said["stage"]),
+                int(said.get("done", 0)),
+                int(said.get("total", 0)),
+                str(said.get("message", "")),
+            )
+
+    def _read_errors(self) -> None:
+        if self._process is None:
+            return
+        self._errors = (self._errors + self._process.readAllStandardError().data())[-ERROR_TAIL:]
+
+    def _fail_to_start(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            self._drop()
+            self.failed.emit(f"{self._program[0]} cannot be started; install the program again")
+
+    def _finish(self, exit_code: int, status: QProcess.ExitStatus) -> None:
+        if self._process is None:
+            return
+        self._read_output()
+        self._read_errors()
+        if self._partial.strip():
+            self._read_line(self._partial)
+        self._drop()
+        if exit_code == 0 and status == QProcess.ExitStatus.NormalExit and not self._problem:
+            self.succeeded.emit(self._result or {})
+        elif self._cancelling:
+            self.cancelled.emit()
+        else:
+            self.failed.emit(
+                self._problem or self._last_error_line() or f"it ended with exit code {exit_code}"
+            )
+
+    def _last_error_line(self) -> str:
+        lines = self._errors.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""
+
+    def _drop(self) -> None:
+        if self._process is not None:
+            self._process.deleteLater()
+            self._process = None
+
+
+def _sentence(error: object) -> str:
+    """Return the sentence of an error line: a text, or an object with a message."""
+    return str(error.get("message", error)) if isinstance(error, dict) else str(error)

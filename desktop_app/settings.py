@@ -1,0 +1,103 @@
+"""What a person may change: one frozen dataclass, kept as JSON in the home folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from collectors.errors import BadInput, ConfigurationError
+
+SETTINGS_NAME = "settings.json"
+THEMES = ("system", "light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every choice with a default that works.
+
+    ``theme`` is one of THEMES. ``communities`` are subreddits without ``r/``, ``macro_series`` FRED's
+    names. A session is an alert when it was no more probable than ``alert_p_value``.
+    ``moving_averages`` are lengths in sessions.
+    """
+
+    theme: str = "system"
+    communities: tuple[str, ...] = ("stocks", "investing", "StockMarket", "wallstreetbets")
+    macro_series: tuple[str, ...] = (
+        "FEDFUNDS", "DGS2", "DGS10", "T10Y2Y", "CPIAUCSL", "UNRATE", "PAYEMS", "INDPRO", "ICSA", "M2SL",
+    )  # fmt: skip
+    alert_p_value: float = 0.001
+    moving_averages: tuple[int, ...] = (20, 50, 200)
+
+
+def load_settings(home: Path) -> Settings:
+    """Return the home's settings; the defaults where there is no file yet.
+
+    Raises
+    ------
+    BadInput
+        The file is no JSON object, or a key or value in it is unusable; the message names both.
+    """
+    path = home / SETTINGS_NAME
+    try:
+        stored = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"{path} cannot be read as JSON ({error}); mend it, or delete it to return to the defaults"
+        ) from error
+    if not isinstance(stored, dict):
+        raise BadInput(f'{path} must hold one JSON object, like {{"theme": "dark"}}')
+    known = {field.name for field in fields(Settings)}
+    for key in stored:
+        if key not in known:
+            raise BadInput(f"{path}: unknown key '{key}'; known are {', '.join(sorted(known))}")
+    return Settings(**{key: _checked(path, key, value) for key, value in stored.items()})
+
+
+def save_settings(home: Path, settings: Settings) -> None:
+    """Write the settings aside and rename them into place.
+
+    Raises
+    ------
+    BadInput
+        A value is unusable; nothing is written.
+    ConfigurationError
+        The home folder cannot be written.
+    """
+    path = home / SETTINGS_NAME
+    for key, value in asdict(settings).items():
+        _checked(path, key, list(value) if isinstance(value, tuple) else value)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(".part")
+        aside.write_text(json.dumps(asdict(settings), indent=2) + "\n", "utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error}; check the folder's permissions"
+        ) from error
+
+
+def _checked(path: Path, key: str, value: Any) -> Any:
+    """Return a JSON value in the type of its setting, or say what was expected."""
+    expected = _problem(key, value)
+    if expected:
+        raise BadInput(f"{path}: '{key}' must be {expected}, not {json.dumps(value)}")
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _problem(key: str, value: Any) -> str:
+    """Return what a setting must be where the value is not it, else an empty text."""
+    if key == "theme":
+        return "" if value in THEMES else f"one of {', '.join(THEMES)}"
+    if key == "alert_p_value":
+        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
+        return "" if good else "a number between 0 and 1"
+    if key == "moving_averages":
+        good = isinstance(value, list) and all(type(item) is int and 1 < item <= 1000 for item in value)
+        return "" if good else "a list of whole numbers from 2 to 1000"
+    good = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+    return "" if good else "a list of names"

@@ -1,0 +1,436 @@
+"""Everything known about one ticker, and about the watchlist, at one session: plain rows, ready to draw.
+
+All arithmetic of the window is here and in `words`; no Qt, no pandas, no torch.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+
+from collectors.records import Post, PostSentiment
+from collectors.store import (
+    load_actions,
+    load_bars,
+    load_closing_instants,
+    load_newest_sessions,
+    load_posts,
+    load_scored_posts,
+    load_scores,
+)
+from collectors.universe import Company, load_universe
+from desktop_app.alerts import Alert, load_alerts
+from desktop_app.settings import Settings
+from desktop_app.store import load_watchlist
+from desktop_app.words import (
+    ForecastWords,
+    PriceForecast,
+    count,
+    forecast_in_words,
+    money,
+    percent,
+    short_count,
+)
+from desktop_app.words import day as day_in_words
+from fusion_model.findings import FUSION_MODEL, Forecast
+from fusion_model.store import last_forecast_session, load_forecasts
+from fusion_model.store import load_scores as load_scorecard
+
+LATEST = "9999"  # an instant after every other: all that is known now
+SPARKLINE_SESSIONS = 60
+SPARKLINE_DAYS = 95  # calendar days that hold that many sessions
+ALERT_SESSIONS = 5  # how many sessions an unseen alert keeps its dot in the watchlist
+POSTS_OF_A_DAY = 500
+AVERAGE_STROKES = ("——", "– –", "– ·", "· ·")  # as the chart draws its averages
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A session per today's share: prices before a split are divided by it, volumes multiplied."""
+
+    session: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+@dataclass(frozen=True, slots=True)
+class DaySentiment:
+    """Posts that a close was the first to know; positive, neutral, negative are posts by likeliest label.
+
+    ``position`` is the bar's index; one past the last bar holds the posts since the last close.
+    ``mean`` is positive - negative probability over the scored posts, NaN without one.
+    """
+
+    position: int
+    posts: int
+    positive: int
+    neutral: int
+    negative: int
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known about one ticker, as of its newest session.
+
+    ``closes`` are the instants of the bars' closes; ``averages`` maps a length to a value per bar (NaN
+    before the first); ``sentiment`` maps a scorer to its days (under "" the plain post counts).
+    """
+
+    ticker: str
+    name: str
+    session: str
+    move: float
+    bars: tuple[Bar, ...]
+    closes: tuple[str, ...]
+    averages: Mapping[int, tuple[float, ...]]
+    sentiment: Mapping[str, tuple[DaySentiment, ...]]
+    splits: tuple[tuple[int, float], ...]
+    forecasts: tuple[PriceForecast, ...]
+    forecast_position: int
+    words: ForecastWords | None
+    alerts: tuple[Alert, ...]
+
+    @property
+    def scorer(self) -> str:
+        """Who speaks in the strip: the forecast's scorer where it scored posts, else the most active."""
+        used = self.forecasts[0].scorer if self.forecasts else ""
+        if used in self.sentiment:
+            return used
+        return max(self.sentiment, key=lambda name: (len(self.sentiment[name]), name), default="")
+
+    def last_day_with_posts(self) -> int:
+        """Return the newest position that posts belong to; the last bar where there are none."""
+        days = self.sentiment.get(self.scorer, ())
+        return days[-1].position if days else len(self.bars) - 1
+
+    def unusual_positions(self) -> list[int]:
+        """Return the bars of the sessions with an alert."""
+        at = {bar.session: position for position, bar in enumerate(self.bars)}
+        return sorted({at[alert.session] for alert in self.alerts if alert.session in at})
+
+    def target_positions(self) -> dict[int, str]:
+        """Return the target session of each forecast by its place on the chart."""
+        return {self.forecast_position + said.horizon: said.target_session for said in self.forecasts}
+
+    def position(self, session: str) -> int:
+        """Return the bar of a session, or the first one after it."""
+        return bisect_left(self.bars, session, key=lambda bar: bar.session)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRow:
+    """One line of the watchlist; ``move`` is close to close, NaN without a bar before."""
+
+    ticker: str
+    name: str
+    session: str
+    last_close: float
+    move: float
+    range_low: float
+    range_high: float
+    range_text: str
+    alert: str
+    sparkline: tuple[float, ...]
+
+    @property
+    def relative_width(self) -> float:
+        """Return the width of the range as a fraction of the close, NaN without a forecast."""
+        return (self.range_high - self.range_low) / self.last_close
+
+
+@dataclass(frozen=True, slots=True)
+class PostRow:
+    """A post behind a day, with the scores it was given."""
+
+    post: Post
+    text: str
+    scores: tuple[PostSentiment, ...]
+
+
+@cache
+def company_name(ticker: str) -> str:
+    """Return the name of a company we know, else an empty text."""
+    company = _universe().get(ticker)
+    return company.name if company else ""
+
+
+@cache
+def _universe() -> Mapping[str, Company]:
+    return load_universe()
+
+
+def load_watch_rows(db: sqlite3.Connection, settings: Settings | None = None) -> list[WatchRow]:
+    """Return a row per watched ticker with prices, by ticker; every stored ticker while none is watched."""
+    settings = settings or Settings()
+    newest = load_newest_sessions(db)
+    watched = load_watchlist(db)
+    tickers = sorted(ticker for ticker in (watched or newest) if ticker in newest)
+    if not tickers:
+        return []
+    first = min(newest[ticker] for ticker in tickers)
+    since = (date.fromisoformat(first) - timedelta(days=SPARKLINE_DAYS)).isoformat()
+    by_ticker: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    splits = _splits(db, tickers)
+    for ticker, session, _, _, _, close, _ in load_bars(db, LATEST, tickers, since):
+        by_ticker[ticker].append((session, close))
+    forecasts = _newest_forecasts(db, tickers)
+    alerts: dict[str, list[Alert]] = defaultdict(list)
+    for alert in load_alerts(db, settings, first_session=since):
+        alerts[alert.ticker].append(alert)
+    return [
+        _watch_row(
+            ticker, by_ticker[ticker], splits.get(ticker, []), forecasts.get(ticker, []), alerts[ticker]
+        )
+        for ticker in tickers
+    ]
+
+
+def _watch_row(
+    ticker: str,
+    closes: Sequence[tuple[str, float]],
+    splits: Sequence[tuple[str, float]],
+    forecasts: Sequence[Forecast],
+    alerts: Sequence[Alert],
+) -> WatchRow:
+    values = [close / _later_splits(splits, session) for session, close in closes][-SPARKLINE_SESSIONS:]
+    recent = {session for session, _ in closes[-ALERT_SESSIONS:]}
+    unseen = [alert for alert in alerts if alert.session in recent and not alert.acknowledged]
+    next_session = [
+        _in_currency(forecast, splits)
+        for forecast in forecasts
+        if forecast.horizon == 1 and forecast.as_of_session == closes[-1][0]
+    ]
+    low, high = (
+        (next_session[0].price_at(0.05), next_session[0].price_at(0.95)) if next_session else (math.nan,) * 2
+    )
+    return WatchRow(
+        ticker=ticker,
+        name=company_name(ticker),
+        session=closes[-1][0],
+        last_close=closes[-1][1],
+        move=values[-1] / values[-2] - 1 if len(values) > 1 else math.nan,
+        range_low=low,
+        range_high=high,
+        range_text="" if math.isnan(low) else f"{money(low)} – {money(high)}",
+        alert=f"{unseen[0].reason} ({unseen[0].odds})" if unseen else "",
+        sparkline=tuple(values),
+    )
+
+
+def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None = None) -> Snapshot | None:
+    """Return everything known about a ticker, or None where it has no prices."""
+    settings = settings or Settings()
+    rows = load_bars(db, LATEST, [ticker])
+    if not rows:
+        return None
+    splits = _splits(db, [ticker]).get(ticker, [])
+    bars = _adjusted(rows, splits)
+    sessions = [bar.session for bar in bars]
+    closes = dict(load_closing_instants(db, ticker))
+    instants = tuple(closes[session] for session in sessions)
+    stored = _newest_forecasts(db, [ticker]).get(ticker, [])
+    forecasts = tuple(_in_currency(forecast, splits) for forecast in stored)
+    closing = [bar.close for bar in bars]
+    return Snapshot(
+        ticker=ticker,
+        name=company_name(ticker),
+        session=sessions[-1],
+        move=closing[-1] / closing[-2] - 1 if len(closing) > 1 else math.nan,
+        bars=bars,
+        closes=instants,
+        averages={length: _moving_average(closing, length) for length in settings.moving_averages},
+        sentiment=_daily_sentiment(load_scored_posts(db, ticker), instants),
+        splits=tuple((bisect_left(sessions, session), ratio) for session, ratio in splits),
+        forecasts=forecasts,
+        forecast_position=bisect_left(sessions, forecasts[0].as_of_session) if forecasts else len(bars) - 1,
+        words=forecast_in_words(ticker, forecasts, load_scorecard(db), sessions[-1]),
+        alerts=tuple(load_alerts(db, settings, ticker)),
+    )
+
+
+def load_posts_of_day(db: sqlite3.Connection, snapshot: Snapshot, position: int) -> list[PostRow]:
+    """Return the posts that one close was the first to know, newest first.
+
+    ``position`` one past the last bar means the posts since the last close.
+    """
+    after = snapshot.closes[position - 1] if position > 0 else ""
+    until = snapshot.closes[position] if position < len(snapshot.closes) else LATEST
+    posts = load_posts(db, snapshot.ticker, until, after, POSTS_OF_A_DAY)
+    scores = load_scores(db, [post.post_id for post in posts])
+    return [PostRow(post, _one_text(post), tuple(scores.get(post.post_id, ()))) for post in posts]
+
+
+def describe_bar(snapshot: Snapshot, position: int) -> str:
+    """Return a session's figures in one line, for the pointer on the chart."""
+    if not 0 <= position < len(snapshot.bars):
+        return ""
+    bar = snapshot.bars[position]
+    before = snapshot.bars[position - 1].close if position else math.nan
+    move = "" if math.isnan(before) else f" ({percent(bar.close / before - 1, signed=True)})"
+    return (
+        f"{day_in_words(bar.session)}   open {money(bar.open)}   high {money(bar.high)}   "
+        f"low {money(bar.low)}   close {money(bar.close)}{move}   volume {short_count(bar.volume)}"
+    )
+
+
+def posts_heading(snapshot: Snapshot, position: int, posts: int) -> str:
+    """Return what the posts of a position are, in words."""
+    many = f"the newest {posts} posts" if posts == POSTS_OF_A_DAY else count(posts, "post")
+    if position >= len(snapshot.bars):
+        return f"{snapshot.ticker} since the last close: {many}"
+    return f"{snapshot.ticker} on {day_in_words(snapshot.bars[position].session)}: {many} known by the close"
+
+
+def reading(row: PostRow, scorer: str = "") -> str:
+    """Return how a post was read by a scorer (default: its first one): ``▲ positive 82 %``."""
+    chosen = next((score for score in row.scores if score.scorer == scorer), None)
+    score = chosen or (row.scores[0] if row.scores else None)
+    if score is None:
+        return "not read yet"
+    chance, said = max(
+        (score.neutral, "• neutral"), (score.positive, "▲ positive"), (score.negative, "▼ negative")
+    )
+    return f"{said} {percent(chance, 0)}"
+
+
+def post_in_full(row: PostRow) -> str:
+    """Return a post with where it stood and how each scorer read it."""
+    post = row.post
+    where = f"r/{post.community}" if post.source == "reddit" else post.community or post.source
+    lines = [f"{day_in_words(post.created_at)}, {post.created_at[11:16]} UTC · {where}"]
+    if post.score or post.comment_count:
+        lines[0] += f" · {count(post.score, 'point')}, {count(post.comment_count, 'comment')}"
+    lines.extend(
+        f"{score.scorer}: positive {percent(score.positive, 0)}, neutral {percent(score.neutral, 0)}, "
+        f"negative {percent(score.negative, 0)}"
+        for score in row.scores
+    )
+    return "\n".join([*lines, "", row.text])
+
+
+def legend(snapshot: Snapshot, bundle: int, averages: Sequence[str], fan: str, mark: str) -> str:
+    """Return what the chart's lines and shapes mean, as rich text in their colours."""
+    parts = ["Hollow rose, filled fell" + ("" if bundle == 1 else f" (a candle is {bundle} sessions)")]
+    means = "&nbsp; ".join(
+        f'<span style="color:{averages[i % len(averages)]}">{AVERAGE_STROKES[i % 4]} {length}</span>'
+        for i, length in enumerate(sorted(snapshot.averages))
+    )
+    if means:
+        parts.append(f"mean of {means} sessions")
+    if snapshot.forecasts:
+        parts.append(f'<span style="color:{fan}">◢ forecast: median, 50, 80, 95 %</span>')
+    if snapshot.alerts:
+        parts.append(f'<span style="color:{mark}">▼ unusual day</span>')
+    if snapshot.splits:
+        parts.append("splits adjusted, dividends not")
+    return " &nbsp;·&nbsp; ".join(parts)
+
+
+def strip_note(snapshot: Snapshot) -> str:
+    """Return what the two lower strips show."""
+    if not snapshot.scorer:
+        return "Middle: volume.  Below: posts a day – none are stored for this ticker."
+    return (
+        f"Middle: volume.  Below: posts a day, positive up and negative down (read by {snapshot.scorer}).  "
+        "Click a day to read its posts."
+    )
+
+
+def _one_text(post: Post) -> str:
+    return "\n\n".join(part for part in (post.title.strip(), post.body.strip()) if part)
+
+
+def _splits(db: sqlite3.Connection, tickers: Sequence[str]) -> dict[str, list[tuple[str, float]]]:
+    splits: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for ticker, session, kind, ratio in load_actions(db, LATEST, tickers):
+        if kind == "split" and ratio > 0:
+            splits[ticker].append((session, ratio))
+    return splits
+
+
+def _later_splits(splits: Sequence[tuple[str, float]], session: str) -> float:
+    """Return how many of today's shares one share of a session became."""
+    return math.prod(ratio for split_session, ratio in splits if split_session > session)
+
+
+def _adjusted(
+    rows: Sequence[tuple[str, str, float, float, float, float, float]], splits: Sequence[tuple[str, float]]
+) -> tuple[Bar, ...]:
+    bars = []
+    for _, session, opened, high, low, close, volume in rows:
+        factor = _later_splits(splits, session) if splits else 1.0
+        bars.append(
+            Bar(session, opened / factor, high / factor, low / factor, close / factor, volume * factor)
+        )
+    return tuple(bars)
+
+
+def _moving_average(values: Sequence[float], length: int) -> tuple[float, ...]:
+    averages, total = [], 0.0
+    for position, value in enumerate(values):
+        total += value - (values[position - length] if position >= length else 0.0)
+        averages.append(total / length if position >= length - 1 else math.nan)
+    return tuple(averages)
+
+
+def _newest_forecasts(db: sqlite3.Connection, tickers: Sequence[str]) -> dict[str, list[Forecast]]:
+    session = last_forecast_session(db, FUSION_MODEL)
+    found: dict[str, list[Forecast]] = defaultdict(list)
+    if session is not None:
+        for forecast in load_forecasts(db, session, FUSION_MODEL, tickers):
+            found[forecast.ticker].append(forecast)
+    return found
+
+
+def _in_currency(forecast: Forecast, splits: Sequence[tuple[str, float]]) -> PriceForecast:
+    close = forecast.last_close / _later_splits(splits, forecast.as_of_session)
+    return PriceForecast(
+        horizon=forecast.horizon,
+        as_of_session=forecast.as_of_session,
+        target_session=forecast.target_session,
+        last_close=close,
+        prices=tuple(close * math.exp(quantile) for quantile in forecast.quantiles),
+        prob_up=forecast.prob_up,
+        volatility=forecast.volatility,
+        model_version=forecast.model_version,
+        scorer=forecast.scorer,
+    )
+
+
+def _daily_sentiment(
+    rows: Sequence[tuple[str, str | None, float | None, float | None, float | None]], closes: Sequence[str]
+) -> dict[str, tuple[DaySentiment, ...]]:
+    """Return the days of each scorer; a post belongs to the first close that knew it."""
+    days: dict[str, dict[int, list[float]]] = defaultdict(dict)
+    for at, scorer, positive, neutral, negative in rows:
+        tally = days[scorer or ""].setdefault(bisect_left(closes, at), [0, 0, 0, 0, 0.0])
+        tally[0] += 1
+        if positive is None or neutral is None or negative is None:
+            continue
+        likeliest = max((neutral, 2), (positive, 1), (negative, 3))[1]
+        tally[likeliest] += 1
+        tally[4] += positive - negative
+    return {
+        scorer: tuple(
+            DaySentiment(
+                position,
+                int(tally[0]),
+                int(tally[1]),
+                int(tally[2]),
+                int(tally[3]),
+                tally[4] / tally[0] if scorer else math.nan,
+            )
+            for position, tally in sorted(by_day.items())
+        )
+        for scorer, by_day in days.items()
+    }

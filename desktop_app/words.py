@@ -1,0 +1,247 @@
+"""How numbers, days and forecasts are said to a person: plain sentences, with their honesty in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from fusion_model.findings import FUSION_MODEL, QUANTILE_LEVELS, ScoreRow
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+BASELINE_NAMES = {
+    "persistence": "no change with recent volatility",
+    "historical": "historical simulation",
+    "ewma_fhs": "filtered historical simulation",
+    "garch": "GJR-GARCH-t",
+    "gjr_garch_t": "GJR-GARCH-t",
+}
+CLEAR_DIFFERENCE = 2.0  # |t| of the Diebold-Mariano test; below it two methods cannot be told apart
+
+
+@dataclass(frozen=True, slots=True)
+class PriceForecast:
+    """A stored forecast as prices in USD per today's share: ``prices`` stand at QUANTILE_LEVELS."""
+
+    horizon: int
+    as_of_session: str
+    target_session: str
+    last_close: float
+    prices: tuple[float, ...]
+    prob_up: float
+    volatility: float
+    model_version: str
+    scorer: str
+
+    def price_at(self, level: float) -> float:
+        """Return the price at one of QUANTILE_LEVELS."""
+        return self.prices[QUANTILE_LEVELS.index(level)]
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonWords:
+    """One horizon of a forecast, as the forecast panel shows it."""
+
+    horizon: int
+    title: str
+    until: str
+    median: str
+    range_50: str
+    range_90: str
+    rise: str
+    rise_means_something: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastWords:
+    """A forecast in words: one sentence on top, a row per horizon, and what to think of it."""
+
+    headline: str
+    as_of: str
+    stale: bool
+    rows: tuple[HorizonWords, ...]
+    direction: str
+    direction_unproven: bool
+    accuracy: str
+    notes: tuple[str, ...]
+
+
+def money(amount: float) -> str:
+    """Return an amount of USD: cents below 1,000, whole dollars from there on."""
+    return f"${amount:,.2f}" if abs(amount) < 1000 else f"${amount:,.0f}"
+
+
+def money_range(low: float, high: float) -> str:
+    """Return two amounts with the word between them."""
+    return f"{money(low)} to {money(high)}"
+
+
+def percent(fraction: float, digits: int = 1, *, signed: bool = False) -> str:
+    """Return a fraction as percent, with a true minus sign."""
+    text = f"{abs(fraction) * 100:.{digits}f} %"
+    if float(f"{fraction * 100:.{digits}f}") == 0:
+        return text
+    return f"−{text}" if fraction < 0 else f"+{text}" if signed else text
+
+
+def day(on: str, *, year: bool = True) -> str:
+    """Return an ISO date or instant as ``20 Apr 2021``."""
+    text = f"{int(on[8:10])} {MONTHS[int(on[5:7]) - 1]}"
+    return f"{text} {on[:4]}" if year else text
+
+
+def weekday(on: str) -> str:
+    """Return the short name of an ISO date's weekday."""
+    return date.fromisoformat(on[:10]).strftime("%a")
+
+
+def count(number: float, noun: str, plural: str = "") -> str:
+    """Return ``1 post`` or ``1,204 posts``."""
+    return f"{number:,.0f} {noun if number == 1 else plural or noun + 's'}"
+
+
+def short_count(number: float) -> str:
+    """Return a large count as people write it on charts: 950, 12.3k, 4.1M."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.1f}".removesuffix(".0") + letter
+    return f"{number:.0f}"
+
+
+def odds(p_value: float) -> str:
+    """Return how improbable a session was: ``1 in 4,000``."""
+    if p_value <= 0:
+        return "never seen before"
+    times = 1 / p_value
+    if times > 1e6:
+        return "below 1 in a million"
+    digits = 10 ** max(0, math.floor(math.log10(times)) - 1)
+    return f"1 in {round(times / digits) * digits:,.0f}"
+
+
+def age(then: str, now: str) -> str:
+    """Return how long ago an ISO date or instant was, in the unit a person would use."""
+    days = (date.fromisoformat(now[:10]) - date.fromisoformat(then[:10])).days
+    if days <= 0:
+        return "today"
+    if days < 60:
+        return "yesterday" if days == 1 else f"{days} days ago"
+    return f"{days // 30} months ago" if days < 730 else f"{days // 365} years ago"
+
+
+def forecast_in_words(
+    ticker: str,
+    forecasts: Sequence[PriceForecast],
+    scores: Sequence[ScoreRow] = (),
+    last_session: str = "",
+) -> ForecastWords | None:
+    """Say a ticker's forecast and how far it may be trusted; None without a forecast.
+
+    Parameters
+    ----------
+    forecasts : sequence of PriceForecast
+        One per horizon, of one session.
+    scores : sequence of ScoreRow
+        The newest scorecard; empty where nothing has been measured.
+    last_session : str
+        The newest session with a price: a forecast older than it says so.
+    """
+    if not forecasts:
+        return None
+    first = min(forecasts, key=lambda forecast: forecast.horizon)
+    own = [row for row in scores if row.model == FUSION_MODEL]
+    skilled = {row.horizon for row in own if row.direction_mcc_low > 0}
+    return ForecastWords(
+        headline=(
+            f"At the close of {weekday(first.target_session)}, {day(first.target_session, year=False)}, "
+            f"{ticker} should stand between {money(first.price_at(0.05))} and "
+            f"{money(first.price_at(0.95))}, nine times out of ten."
+        ),
+        as_of=_as_of(first, last_session),
+        stale=last_session > first.as_of_session,
+        rows=tuple(
+            _horizon(forecast, skilled) for forecast in sorted(forecasts, key=lambda said: said.horizon)
+        ),
+        direction=_direction(own),
+        direction_unproven=not skilled,
+        accuracy=_accuracy(own),
+        notes=_notes(first),
+    )
+
+
+def _as_of(forecast: PriceForecast, last_session: str) -> str:
+    said = f"Made from what was known at the close of {day(forecast.as_of_session)}"
+    if last_session > forecast.as_of_session:
+        return f"{said}. Newer prices are stored (through {day(last_session)}): press Refresh."
+    return f"{said} ({money(forecast.last_close)})."
+
+
+def _horizon(forecast: PriceForecast, skilled: Collection[int]) -> HorizonWords:
+    title = "Next session" if forecast.horizon == 1 else f"{forecast.horizon} sessions ahead"
+    move = forecast.price_at(0.50) / forecast.last_close - 1
+    return HorizonWords(
+        horizon=forecast.horizon,
+        title=title,
+        until=f"{weekday(forecast.target_session)} {day(forecast.target_session)}",
+        median=f"{money(forecast.price_at(0.50))}  ({percent(move, signed=True)})",
+        range_50=money_range(forecast.price_at(0.25), forecast.price_at(0.75)),
+        range_90=money_range(forecast.price_at(0.05), forecast.price_at(0.95)),
+        rise=percent(forecast.prob_up, 0),
+        rise_means_something=forecast.horizon in skilled,
+    )
+
+
+def _direction(own: Sequence[ScoreRow]) -> str:
+    by_horizon = {row.horizon: row for row in own}
+    if not by_horizon:
+        return (
+            "Whether it foresees direction has not been measured yet, so read the ranges and not the "
+            "chance of a rise. A backtest and its scorecard measure it."
+        )
+    skilled = [row for row in by_horizon.values() if row.direction_mcc_low > 0]
+    if not skilled:
+        return "No directional skill shown so far: read the ranges, not the chance of a rise."
+    where = " and ".join(_sessions(row.horizon) for row in sorted(skilled, key=lambda r: r.horizon))
+    hits = " and ".join(percent(row.direction_hits, 0) for row in sorted(skilled, key=lambda r: r.horizon))
+    return (
+        f"Direction: some skill shown at {where} ({hits} of signs right). "
+        + ("None at the other horizons." if len(skilled) < len(by_horizon) else "")
+    ).strip()
+
+
+def _accuracy(own: Sequence[ScoreRow]) -> str:
+    """Return how good the ranges were beside the hardest baseline of each horizon."""
+    rivals = [row for row in own if row.baseline and row.baseline != row.model]
+    if not rivals:
+        return "How good its ranges were has not been measured yet."
+    best = [
+        min((row for row in rivals if row.horizon == horizon), key=lambda row: row.skill)
+        for horizon in sorted({row.horizon for row in rivals})
+    ]
+    held = sorted(round(row.coverage_90 * 100) for row in best)
+    share = f"{held[0]} %" if held[0] == held[-1] else f"{held[0]} to {held[-1]} %"
+    verdicts = "; ".join(f"{_verdict(row)} at {_sessions(row.horizon)}" for row in best)
+    return (
+        f"On forecasts from {day(best[0].first_session)} to {day(best[0].last_session)} the 90 % range held "
+        f"{share} of the time. Against the best simple method its ranges were {verdicts}."
+    )
+
+
+def _verdict(best: ScoreRow) -> str:
+    name = BASELINE_NAMES.get(best.baseline, best.baseline)
+    if math.isnan(best.dm_t) or abs(best.dm_t) < CLEAR_DIFFERENCE:
+        return f"about as good as {name}"
+    return f"{percent(abs(best.skill))} {'better' if best.skill > 0 else 'worse'} than {name}"
+
+
+def _sessions(horizon: int) -> str:
+    return f"{horizon} session" + ("s" if horizon != 1 else "")
+
+
+def _notes(forecast: PriceForecast) -> tuple[str, ...]:
+    posts = f"Posts were read by {forecast.scorer}." if forecast.scorer else "No posts were read for it."
+    return (
+        "Ranges include dividends paid until then. They are chances, not advice.",
+        f"{posts} Model {forecast.model_version}.",
+    )

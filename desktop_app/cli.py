@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
-from functools import wraps
+from functools import update_wrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -83,16 +83,16 @@ def long_command(function: Callable[..., dict[str, Any]]) -> Callable[..., None]
     """Give a command ``--progress json`` and a log file; its returned document is the result."""
 
     @click.option("--progress", type=click.Choice(["json"]), help="Report progress as JSON lines.")
-    @click.pass_obj
-    @wraps(function)
-    def command(context: Context, *args: Any, progress: str | None, **options: Any) -> None:
+    @click.pass_context
+    def command(click_context: click.Context, /, *args: Any, progress: str | None, **options: Any) -> None:
+        context: Context = click_context.obj
         context.voice.progress_json = progress == "json"
         _log_to(context.home, context.verbose)
         with context.voice.progress() as tell:
             result = function(context, tell, *args, **options)
         context.voice.finish(result)
 
-    return command
+    return cast("Callable[..., None]", update_wrapper(command, function))
 
 
 def _log_to(home: Path, verbose: bool) -> None:
@@ -442,10 +442,9 @@ def backtest(
 @long_command
 def scorecard(context: Context, tell: Progress, file: Path | None) -> dict[str, Any]:
     """Skill against every baseline, coverage, significance: of a backtest's CSV, else the last one shown."""
+    from fusion_model import store as findings
     from fusion_model.evaluation.scorecard import read_backtest, scorecard_text
     from fusion_model.evaluation.scorecard import score as score_table
-
-    from fusion_model import store as findings
 
     with context.database() as db:
         if file is None:

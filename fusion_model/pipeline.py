@@ -219,9 +219,7 @@ def forecasters(
 
 def choose_stored_scorer(db: sqlite3.Connection) -> str:
     """Return whose scores a panel reads, or an empty name where no post is scored."""
-    from collectors.sentiment.scoring import preferred_scorer
-
-    return preferred_scorer(db) or ""
+    return facts.preferred_scorer(db) or ""
 
 
 def resolve_session(db: sqlite3.Connection, as_of: str | None) -> str:

@@ -1,0 +1,187 @@
+"""What is forecast as of a session does not depend on anything later, from import to CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collectors import archives
+from collectors.market_calendar import session_after, sessions_between
+from collectors.sentiment.compact import CompactScorer
+from collectors.sentiment.scoring import score_new_posts
+from collectors.universe import Company
+from desktop_app.export import export_anomalies, export_forecasts
+from desktop_app.store import open_home
+from fusion_model import pipeline
+from fusion_model.forecasting.fusion_network import FusionConfig
+
+NOW = "2021-06-01T00:00:00Z"
+AS_OF = "2020-12-18"
+SESSIONS = sessions_between("2017-06-01", session_after(AS_OF, 30))
+TICKERS = ("AAA", "BBB", "CCC", "DDD")
+UNIVERSE = {ticker: Company(ticker, f"{ticker} Inc", "Technology", ()) for ticker in TICKERS}
+SMALL = FusionConfig(
+    hidden=8,
+    lookback=32,
+    segment=64,
+    members=1,
+    epochs=2,
+    validation_sessions=60,
+    held_out_sessions=60,
+    calibration_sessions=300,
+)
+WORDS = ("rally, great earnings", "bankrupt and plunging", "nothing new", "upgrade, bullish")
+
+PriceRow = dict[str, str]
+Change = Callable[[list[PriceRow]], list[PriceRow]]
+LaterRows = Callable[[list[dict[str, object]], str], list[dict[str, object]]]
+
+
+def price_rows(ticker: str) -> list[PriceRow]:
+    """A seeded walk with one split and quarterly dividends, in the AlphaVantage layout."""
+    random = np.random.default_rng(sum(map(ord, ticker)))
+    close, rows = 80.0, []
+    for position, session in enumerate(SESSIONS):
+        split = 2.0 if position == 500 else 1.0
+        move = random.standard_t(4) * 0.012
+        opening = close / split * float(np.exp(random.normal() * 0.004))
+        close = close / split * float(np.exp(move))
+        high, low = max(opening, close) * 1.004, min(opening, close) * 0.996
+        rows.append(
+            {
+                "timestamp": session,
+                "open": f"{opening:.4f}",
+                "high": f"{high:.4f}",
+                "low": f"{low:.4f}",
+                "close": f"{close:.4f}",
+                "adjusted_close": "1.0",
+                "volume": f"{1e6 * float(np.exp(random.normal() * 0.4)):.0f}",
+                "dividend_amount": "0.3" if position % 63 == 40 else "0.0",
+                "split_coefficient": f"{split}",
+            }
+        )
+    return rows
+
+
+def macro_rows() -> list[dict[str, str]]:
+    """Monthly vintages of one series: a first release, and a revision a month later."""
+    rows = []
+    for month, session in enumerate(SESSIONS[::21][:-1]):
+        for delay, value in ((10, 4.0 + month * 0.01), (31, 4.05 + month * 0.01)):
+            released = str(np.datetime64(session) + delay)
+            rows.append({"realtime_start": released, "date": session, "value": f"{value:.2f}"})
+    return rows
+
+
+def post_rows() -> list[dict[str, object]]:
+    """A post a session on one of the tickers, an hour before or after the close."""
+    return [
+        {
+            "id": str(position),
+            "ticker": TICKERS[position % len(TICKERS)],
+            "created_at": f"{session}T{15 + (position % 3) * 4}:30:00Z",
+            "text": f"{WORDS[position % len(WORDS)]} ${TICKERS[position % len(TICKERS)]} {position}",
+        }
+        for position, session in enumerate(SESSIONS)
+    ]
+
+
+def write_archives(folder: Path, change_prices: Change, later: LaterRows) -> None:
+    folder.mkdir()
+    for ticker in TICKERS:
+        rows = change_prices(price_rows(ticker))
+        with (folder / f"{ticker}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    macro = later([dict(row) for row in macro_rows()], "realtime_start")
+    with (folder / "DGS10.macro.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["realtime_start", "series_id", "date", "value"])
+        writer.writeheader()
+        writer.writerows({"series_id": "DGS10", **row} for row in macro)
+    posts = later(post_rows(), "created_at")
+    (folder / "posts.jsonl").write_text("".join(json.dumps(post) + "\n" for post in posts))
+
+
+def forecast_csv(folder: Path, home: Path) -> tuple[bytes, bytes]:
+    """Import, score, train, refresh, export, as the command line does; return both CSVs."""
+    with closing(open_home(home)) as db:
+        archives.import_prices(db, [folder / f"{ticker}.csv" for ticker in TICKERS], now=NOW)
+        archives.import_macro(db, [folder / "DGS10.macro.csv"], now=NOW)
+        archives.import_posts(db, [folder / "posts.jsonl"], universe=UNIVERSE, now=NOW)
+        score_new_posts(db, CompactScorer(), now=NOW)
+        pipeline.train(db, home / "models", as_of=AS_OF, now=NOW, config=SMALL)
+        pipeline.refresh(db, home / "models", as_of=AS_OF, now=NOW)
+        export_forecasts(db, home / "forecasts.csv", as_of=AS_OF)
+        found = db.execute("SELECT count(*) FROM anomaly").fetchone()[0]
+        if found:
+            export_anomalies(db, home / "anomalies.csv")
+    anomalies = home / "anomalies.csv"
+    return (home / "forecasts.csv").read_bytes(), anomalies.read_bytes() if anomalies.exists() else b""
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    folder = tmp_path_factory.mktemp("honest")
+    write_archives(folder / "archive", lambda rows: rows, lambda rows, _: rows)
+    return forecast_csv(folder / "archive", folder / "home")
+
+
+def known(rows: list[dict[str, object]], column: str) -> list[dict[str, object]]:
+    return [row for row in rows if str(row[column]) <= f"{AS_OF}T21:00:00Z"]
+
+
+def corrupted_prices(rows: list[PriceRow]) -> list[PriceRow]:
+    changed = []
+    for row in rows:
+        if row["timestamp"] > AS_OF:
+            prices = {name: f"{float(row[name]) * 9.7:.4f}" for name in ("open", "high", "low", "close")}
+            row = {**row, **prices, "split_coefficient": "3.0", "dividend_amount": "2.0", "volume": "7"}
+        changed.append(row)
+    return changed
+
+
+def corrupted_later(rows: list[dict[str, object]], column: str) -> list[dict[str, object]]:
+    past = known(rows, column)
+    future = [row for row in rows if row not in past]
+    return past + [
+        {**row, **({"value": "99.9"} if "value" in row else {"text": "bankrupt crash $AAA $BBB"})}
+        for row in future
+    ]
+
+
+def test_the_forecast_is_there(honest: tuple[bytes, bytes]) -> None:
+    lines = honest[0].decode().splitlines()
+    assert len(lines) == 1 + len(TICKERS) * 3
+    assert "compact" in lines[1]
+
+
+def test_deleting_the_future_changes_no_byte(honest: tuple[bytes, bytes], tmp_path: Path) -> None:
+    write_archives(
+        tmp_path / "archive", lambda rows: [row for row in rows if row["timestamp"] <= AS_OF], known
+    )
+    assert forecast_csv(tmp_path / "archive", tmp_path / "home") == honest
+
+
+def test_corrupting_the_future_changes_no_byte(honest: tuple[bytes, bytes], tmp_path: Path) -> None:
+    write_archives(tmp_path / "archive", corrupted_prices, corrupted_later)
+    assert forecast_csv(tmp_path / "archive", tmp_path / "home") == honest
+
+
+def test_the_past_does_matter(honest: tuple[bytes, bytes], tmp_path: Path) -> None:
+    """The test above can fail: one changed close on the day itself moves the forecast."""
+
+    def nudged(rows: list[PriceRow]) -> list[PriceRow]:
+        return [
+            {**row, "close": f"{float(row['close']) * 1.003:.4f}"} if row["timestamp"] == AS_OF else row
+            for row in rows
+        ]
+
+    write_archives(tmp_path / "archive", nudged, lambda rows, _: rows)
+    assert forecast_csv(tmp_path / "archive", tmp_path / "home")[0] != honest[0]

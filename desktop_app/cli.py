@@ -473,17 +473,16 @@ def export(context: Context, what: str, out: Path, as_of: Any, excel: bool) -> N
     from desktop_app import export as exports
 
     with context.database() as db:
+        if what != "forecasts" and as_of is not None:
+            raise click.UsageError("--as-of goes with forecasts")
         if what == "forecasts":
             rows = exports.export_forecasts(db, out, as_of=_session(as_of), excel=excel)
-        elif as_of is not None:
-            raise click.UsageError("--as-of goes with forecasts")
+        elif what == "anomalies":
+            rows = exports.export_anomalies(db, out, excel=excel)
+        elif what == "posts":
+            rows = exports.export_posts(db, out, excel=excel)
         else:
-            writers = {
-                "anomalies": exports.export_anomalies,
-                "posts": exports.export_posts,
-                "track-record": exports.export_track_record,
-            }
-            rows = writers[what](db, out, excel=excel)
+            rows = exports.export_track_record(db, out, excel=excel)
     context.voice.say(f"{rows:,} rows: {out}")
     context.voice.finish({"rows": rows, "csv": str(out)})
 

@@ -12,8 +12,8 @@ import numpy as np
 from scipy.stats import nbinom, poisson
 
 from fusion_model.dataset.panel import CLOSE, VOLUME, FloatArray, Panel
+from fusion_model.distribution import cumulative_probability
 from fusion_model.findings import QUANTILE_LEVELS, Anomaly, Forecast
-from fusion_model.forecasting.distribution import cumulative_probability
 
 REPORTED_P = 0.01  # findings are kept down to one in a hundred; who sees which is a choice
 VOLUME_HABIT = 22  # sessions that set what a usual volume is

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fusion_model.dataset.panel import BoolArray, FloatArray
+from fusion_model.distribution import cumulative_probability
 from fusion_model.findings import QUANTILE_LEVELS
-from fusion_model.forecasting.distribution import cumulative_probability
 
 SCORED_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
 SCORED_COLUMNS = tuple(QUANTILE_LEVELS.index(level) for level in SCORED_LEVELS)

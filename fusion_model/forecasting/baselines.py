@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion_model.dataset.panel import FloatArray, Panel
-from fusion_model.errors import NotEnoughHistory
-from fusion_model.findings import HORIZONS, Forecast
-from fusion_model.forecasting.distribution import (
+from fusion_model.distribution import (
     NORMAL_SCORES,
     as_forecasts,
     sample_quantiles,
     share_above_zero,
 )
+from fusion_model.errors import NotEnoughHistory
+from fusion_model.findings import HORIZONS, Forecast
 from fusion_model.forecasting.garch import GjrGarchT
 from fusion_model.forecasting.return_history import ReturnHistory
 

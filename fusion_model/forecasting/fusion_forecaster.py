@@ -37,10 +37,10 @@ from fusion_model.dataset.windows import (
     scale_features,
     standardised_targets,
 )
+from fusion_model.distribution import as_forecasts, probability_of_rise
 from fusion_model.errors import CheckpointError, NoModel
 from fusion_model.findings import FUSION_MODEL, HORIZONS, Forecast
 from fusion_model.forecasting.calibration import LEVELS, adapted_levels, residual_quantiles
-from fusion_model.forecasting.distribution import as_forecasts, probability_of_rise
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
 from fusion_model.forecasting.training import fit_network, one_thread
 

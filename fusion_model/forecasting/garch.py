@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from fusion_model.dataset.panel import FloatArray, Panel
-from fusion_model.errors import NoModel, NotEnoughHistory
-from fusion_model.findings import HORIZONS, Forecast
-from fusion_model.forecasting.distribution import (
+from fusion_model.distribution import (
     LEVELS,
     as_forecasts,
     sample_quantiles,
     share_above_zero,
 )
+from fusion_model.errors import NoModel, NotEnoughHistory
+from fusion_model.findings import HORIZONS, Forecast
 from fusion_model.forecasting.return_history import MIN_RETURNS, VOLATILITY_FLOOR, ReturnHistory
 
 logger = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ import pytest
 
 from collectors.errors import BadInput
 from fusion_model.dataset.panel import Panel
+from fusion_model.distribution import NORMAL_SCORES, as_forecasts, probability_of_rise
 from fusion_model.evaluation.backtest import COLUMNS, run_backtest
 from fusion_model.evaluation.metrics import scored_pinball
 from fusion_model.evaluation.scorecard import read_backtest, score, scorecard_text
 from fusion_model.findings import HORIZONS, Forecast, ScoreRow
-from fusion_model.forecasting.distribution import NORMAL_SCORES, as_forecasts, probability_of_rise
 from tests.fusion_model.simulated import momentum, random_walk
 
 

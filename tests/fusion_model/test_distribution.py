@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
-from fusion_model.findings import QUANTILE_LEVELS
-from fusion_model.forecasting.distribution import (
+from fusion_model.distribution import (
     cumulative_probability,
     probability_of_rise,
     sample_quantiles,
     share_above_zero,
 )
+from fusion_model.findings import QUANTILE_LEVELS
 
 
 def test_a_normal_distribution_comes_out_exactly_tails_included() -> None:

@@ -144,7 +144,10 @@ def load_trained_model(
 
 
 def save_scores(db: sqlite3.Connection, rows: Iterable[ScoreRow], run: str, scored_at: str) -> None:
-    """Save one scorecard; ``run`` names what was scored (a backtest's file, or "live")."""
+    """Save one scorecard; ``run`` names what was scored (a backtest's file, or "live").
+
+    A figure that is not defined (the t of a model against itself) is NaN here and NULL in the table.
+    """
     marks = ", ".join("?" * (len(SCORE_COLUMNS) + 2))
     with writing(db):
         db.executemany(
@@ -159,7 +162,12 @@ def load_scores(db: sqlite3.Connection) -> list[ScoreRow]:
         f"SELECT {', '.join(SCORE_COLUMNS)} FROM score_row "
         "WHERE scored_at = (SELECT max(scored_at) FROM score_row) ORDER BY id"
     )
-    return [ScoreRow(*row) for row in rows]
+    return [_score_row(row) for row in rows]
+
+
+def _score_row(row: Sequence[Any]) -> ScoreRow:
+    figures: list[Any] = [float("nan") if value is None else value for value in row]
+    return ScoreRow(*figures)
 
 
 def _forecast_row(forecast: Forecast) -> tuple[object, ...]:

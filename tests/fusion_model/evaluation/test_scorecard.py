@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from collectors.errors import BadInput
+from collectors.store import open_database
 from fusion_model.dataset.panel import Panel
 from fusion_model.distribution import NORMAL_SCORES, as_forecasts, probability_of_rise
 from fusion_model.evaluation.backtest import COLUMNS, run_backtest
 from fusion_model.evaluation.metrics import scored_pinball
 from fusion_model.evaluation.scorecard import read_backtest, score, scorecard_text
 from fusion_model.findings import HORIZONS, Forecast, ScoreRow
+from fusion_model.schema import migrations
+from fusion_model.store import load_scores, save_scores
 from tests.fusion_model.simulated import momentum, random_walk
 
 
@@ -184,3 +187,15 @@ def test_crossing_quantiles_are_scored_and_told(tmp_path: Path, caplog: pytest.L
     path.write_text(",".join(COLUMNS) + "\n" + crossed + "\n", encoding="utf-8")
     assert read_backtest(path).realised.tolist() == [0.01]
     assert "quantiles of 1 of 1 forecasts cross" in caplog.text
+
+
+def test_scores_survive_the_database_undefined_figures_included(tmp_path: Path) -> None:
+    # A model beside itself has no t; saving its row once failed on a column that took no NULL.
+    panel, out = random_walk(260, 2, seed=10), tmp_path / "b.csv"
+    rows = scored(panel, out, fusion=0.0, still=0.1)
+    db = open_database(tmp_path / "home.db", migrations)
+    save_scores(db, rows, run="b.csv", scored_at="2026-01-02T00:00:00Z")
+    loaded = load_scores(db)
+    db.close()
+    assert [repr(row) for row in loaded] == [repr(row) for row in rows]  # NaN equals itself as text
+    assert any(np.isnan(row.dm_t) for row in loaded)

@@ -1,0 +1,236 @@
+"""The command line: what it says, in words and in JSON, and the exit code it ends with."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from desktop_app.cli import run
+from desktop_app.store import DATABASE_NAME, open_home
+from desktop_app.terminal import redact
+
+BARS = """ticker,date,open,high,low,close,volume
+AAA,2020-01-02,10,11,9,10.5,1000
+AAA,2020-01-03,10.5,11,10,10.7,1200
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True)
+def logging_restored() -> Iterator[None]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    for handler in root.handlers:
+        if handler not in before:
+            handler.close()
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+Barograph = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def barograph(home: Path, capsys: pytest.CaptureFixture[str]) -> Barograph:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run(["--home", str(home), *arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
+    path = tmp_path / "bars.csv"
+    path.write_text(BARS)
+    return path
+
+
+def test_import_tells_what_is_new_and_a_second_time_nothing_is(barograph: Barograph, bars: Path) -> None:
+    assert barograph("import", "prices", str(bars))[:2] == (0, "1 files, 2 rows read, 2 new\n")
+    assert barograph("import", "prices", str(bars))[:2] == (0, "1 files, 2 rows read, 0 new\n")
+
+
+def test_import_as_json_is_one_document(barograph: Barograph, bars: Path) -> None:
+    code, out, _ = barograph("--json", "import", "prices", str(bars))
+    assert code == 0
+    assert json.loads(out)["rows_saved"] == 2
+
+
+def test_progress_json_ends_with_the_result(barograph: Barograph, bars: Path) -> None:
+    code, out, _ = barograph("import", "prices", str(bars), "--progress", "json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert set(lines[0]) == {"stage", "done", "total", "message"}
+    assert lines[-1]["result"]["rows_saved"] == 2
+
+
+def test_a_bad_line_is_named_and_the_rest_goes_on(barograph: Barograph, bars: Path) -> None:
+    bars.write_text(BARS + "AAA,2020-01-06,-1,11,10,10.7,1200\n")
+    code, out, _ = barograph("import", "prices", str(bars))
+    assert code == 0
+    assert f"{bars}:4:" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("", "empty"), ("a,b\n1,2\n", "layout"), ("ticker,date,open,high,low,close,volume\n", "")],
+)
+def test_a_file_that_cannot_be_used_is_bad_input(
+    barograph: Barograph, bars: Path, home: Path, content: str, said: str
+) -> None:
+    bars.write_text(content)
+    code, _, err = barograph("import", "prices", str(bars))
+    assert code == 4
+    assert str(bars) in err
+    assert said in err
+    with closing(open_home(home)) as db:
+        assert db.execute("SELECT count(*) FROM price_bar").fetchone() == (0,)
+
+
+def test_an_unknown_option_is_wrong_usage(barograph: Barograph) -> None:
+    code, _, err = barograph("train", "--speed", "fast")
+    assert code == 2
+    assert "--speed" in err
+
+
+@pytest.mark.parametrize("command", ["train", "refresh"])
+def test_nothing_stored_tells_what_to_do(barograph: Barograph, command: str) -> None:
+    code, _, err = barograph(command)
+    assert code == 4
+    assert "barograph import prices" in err
+
+
+def test_too_little_history_is_told_with_numbers(barograph: Barograph, bars: Path) -> None:
+    barograph("import", "prices", str(bars))
+    code, _, err = barograph("train")
+    assert code == 4
+    assert "2 sessions are stored" in err
+
+
+def test_no_model_tells_to_train(barograph: Barograph, bars: Path) -> None:
+    barograph("import", "prices", str(bars))
+    code, _, err = barograph("refresh")
+    assert code == 3
+    assert "barograph train" in err
+
+
+@pytest.mark.parametrize(
+    ("as_of", "said"), [("2020-01-04", "not a trading session"), ("2020-01-06", "newest")]
+)
+def test_a_session_that_is_none_is_bad_input(barograph: Barograph, bars: Path, as_of: str, said: str) -> None:
+    barograph("import", "prices", str(bars))
+    code, _, err = barograph("train", "--as-of", as_of)
+    assert code == 4
+    assert said in err
+
+
+def test_a_missing_key_says_which_and_where_to_get_it(
+    barograph: Barograph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop_app.secrets._from_keyring", lambda name: None)
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
+    code, _, err = barograph("collect", "macro")
+    assert code == 3
+    assert "FRED_API_KEY" in err
+    assert "fred" in err.lower()
+
+
+def test_an_empty_watchlist_says_how_to_fill_it(barograph: Barograph) -> None:
+    code, _, err = barograph("collect", "prices")
+    assert code == 3
+    assert "barograph watch add" in err
+
+
+def test_watch_adds_lists_and_removes(barograph: Barograph) -> None:
+    assert barograph("watch", "add", "msft", "AAPL")[:2] == (0, "AAPL\nMSFT\n")
+    assert barograph("watch", "remove", "MSFT")[:2] == (0, "AAPL\n")
+    assert barograph("watch", "add", "no ticker")[0] == 4
+
+
+def test_a_locked_database_is_busy(
+    barograph: Barograph, bars: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collectors.store.BUSY_TIMEOUT_S", 0.1)
+    with closing(open_home(home)):
+        pass
+    with closing(sqlite3.connect(home / DATABASE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        code, _, err = barograph("import", "prices", str(bars))
+    assert code == 5
+    assert "another program" in err
+
+
+def test_a_file_that_is_no_database_is_told(barograph: Barograph, home: Path) -> None:
+    home.mkdir()
+    (home / DATABASE_NAME).write_text("this is no database, whatever its name says, and it is long enough")
+    code, _, err = barograph("status")
+    assert code == 3
+    assert "no Barograph database" in err
+
+
+def test_nothing_to_export_is_told(barograph: Barograph, tmp_path: Path) -> None:
+    code, _, err = barograph("export", "forecasts", "--out", str(tmp_path / "out.csv"))
+    assert code == 4
+    assert not (tmp_path / "out.csv").exists()
+    assert "forecast" in err
+
+
+def test_scorecard_of_another_file_is_bad_input(barograph: Barograph, bars: Path) -> None:
+    code, _, err = barograph("scorecard", str(bars))
+    assert code == 4
+    assert str(bars) in err
+
+
+def test_backtest_names_an_unknown_model(barograph: Barograph, bars: Path, tmp_path: Path) -> None:
+    barograph("import", "prices", str(bars))
+    span = ("--from", "2020-01-03", "--to", "2020-01-03", "--out", str(tmp_path / "b.csv"))
+    code, _, err = barograph("backtest", *span, "--models", "oracle")
+    assert code == 4
+    assert "oracle" in err
+
+
+def test_the_window_needs_a_display(barograph: Barograph, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    code, _, err = barograph("app")
+    assert code == 3
+    assert "no display" in err
+
+
+def test_status_as_json_tells_coverage(barograph: Barograph, bars: Path) -> None:
+    barograph("import", "prices", str(bars))
+    code, out, _ = barograph("--json", "status")
+    assert code == 0
+    assert json.loads(out)["coverage"][0]["rows"] == 2
+
+
+def test_keys_never_reach_a_message_or_a_log() -> None:
+    assert redact("GET /fred?api_key=abcdef123&x=1") == "GET /fred?api_key=***&x=1"
+
+
+def test_the_module_runs_as_a_program(home: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "desktop_app", "--home", str(home), "status"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Nothing is stored." in result.stdout

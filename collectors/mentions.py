@@ -30,9 +30,9 @@ WORDS_NOT_TICKERS = _words(
 # Names that are everyday words: they count only when written with one leading capital.
 EVERYDAY_NAMES = _words(
     """
-    ally block boss chase citizens discover dow equity garden gap general global key king live lucid match
-    nucleus opendoor oracle pioneer principal progressive prudential public range realty snap south southern
-    square stem target travelers trade unity universal visa waters
+    ally block booking boss carnival chase citizens discover dow equity garden gap general global key
+    king live lucid match nucleus opendoor oracle pioneer principal progressive prudential public range
+    realty snap snowflake south southern square stem target travelers trade unity universal visa waters
     """
 )
 

@@ -88,10 +88,14 @@ def _save(db: sqlite3.Connection, batch: list[ReadPost], find: Find, tally: Tall
     """Save a batch: a post that stands there once per ticker becomes one post and several mentions."""
     posts: dict[str, Post] = {}
     mentions: dict[PostMention, None] = {}
+    records: set[tuple[str, frozenset[str] | None]] = set()
     for read in batch:
         post, named = read.post, read.tickers
+        if (post.post_id, named) in records:
+            tally.passed_over += 1
+            continue
+        records.add((post.post_id, named))
         repeated = post.post_id in posts
-        before = len(mentions)
         text = f"{post.title}\n{post.body}"
         if named is None:
             tickers = frozenset() if repeated else find(text)
@@ -101,10 +105,7 @@ def _save(db: sqlite3.Connection, batch: list[ReadPost], find: Find, tally: Tall
             tickers = named
         posts.setdefault(post.post_id, post)
         mentions.update((PostMention(post.post_id, ticker), None) for ticker in sorted(tickers))
-        if repeated and len(mentions) == before:
-            tally.passed_over += 1
-        else:
-            tally.used += 1
+        tally.used += 1
     tally.rows_saved += store.save_posts(db, posts.values(), mentions)
 
 

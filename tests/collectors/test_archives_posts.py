@@ -67,6 +67,16 @@ def test_only_cashtags_add_to_the_tickers_a_tweet_names(db: sqlite3.Connection, 
     assert rows(db, "ticker, post_id", "post_mention") == [("AAPL", "stocknet:1"), ("GME", "stocknet:1")]
 
 
+def test_a_second_record_of_a_post_is_no_repeat_where_its_cashtags_told_already(
+    db: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """Once the second record counted as passed over."""
+    text = {"text": "$AAPL and $GME"}
+    report = take(db, lines(tmp_path, TWEET | text, TWEET | text | {"ticker": "GME"}))
+    assert (report.rows_read, report.rows_saved, report.passed_over) == (2, 1, 0)
+    assert len(rows(db, "*", "post_mention")) == 2
+
+
 def test_a_subreddit_csv_keeps_lines_entities_and_characters(db: sqlite3.Connection) -> None:
     report = take(db, EXCERPTS / "reddit" / "wallstreetbets_excerpt.csv")
     assert (report.rows_read, report.rows_saved, report.passed_over, report.bad_lines) == (6, 5, 1, 0)

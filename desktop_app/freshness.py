@@ -29,6 +29,7 @@ class SourceRow:
 
     title: str
     content: str
+    names: str
     newest: str
     age: str
     state: str
@@ -56,13 +57,14 @@ def load_freshness(db: sqlite3.Connection, now: str) -> list[SourceRow]:
 def _source(kind: str, coverage: Sequence[SourceCoverage], runs: Sequence[JobRun], now: str) -> SourceRow:
     newest = max((c.last for c in coverage), default="")
     rows = sum(c.rows for c in coverage)
-    names = ", ".join(c.source for c in coverage[:3]) + (" …" if len(coverage) > 3 else "")
+    names = ", ".join(c.source for c in coverage)
     state = _state(kind, newest, now)
     run = next((run for run in runs if kind in run.job), None)
     failed = run is not None and run.outcome in ("failed", "retry", "skipped")
     return SourceRow(
         title=TITLES[kind],
-        content=f"{count(rows, 'row')} ({names})" if rows else "nothing stored",
+        content=count(rows, "row") if rows else "nothing stored",
+        names=names,
         newest=day(newest) if newest else "–",
         age=age(newest, now) if newest else "–",
         state=state,
@@ -76,6 +78,7 @@ def _finding(kind: str, title: str, content: str, session: str, now: str) -> Sou
     return SourceRow(
         title=title,
         content=content or "none yet",
+        names="",
         newest=day(session) if session else "–",
         age=age(session, now) if session else "–",
         state=state,

@@ -60,8 +60,9 @@ class ChartPanel(QFrame):
         self._legend = label("", "muted", wrap=True)
         self._strip_note = label("", "muted")
         self._strip_note.setMinimumWidth(10)
+        self._name.setMinimumWidth(1)
         head = QHBoxLayout()
-        head.setSpacing(10)
+        head.setSpacing(8)
         for widget in (self._title, self._name, self._close, self._move):
             head.addWidget(widget)
         head.addStretch()

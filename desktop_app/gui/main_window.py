@@ -120,8 +120,8 @@ class MainWindow(QMainWindow):
         for splitter in (self._middle, self._split):
             splitter.setHandleWidth(8)
             splitter.setChildrenCollapsible(False)
-        self.watchlist.setMinimumWidth(215)
-        self.forecast.setMinimumWidth(288)
+        self.watchlist.setMinimumWidth(210)
+        self.forecast.setMinimumWidth(280)
         self.empty = EmptyState(*NO_DATA, "Collect prices")
         self._pages = QStackedWidget()
         self._pages.setContentsMargins(8, 8, 8, 8)

@@ -15,7 +15,7 @@ COLUMNS = (
     Column[SourceRow]("State", lambda row: SIGNS[row.state]),
     Column[SourceRow]("Newest", lambda row: row.newest),
     Column[SourceRow]("Age", lambda row: row.age),
-    Column[SourceRow]("Stored", lambda row: row.content),
+    Column[SourceRow]("Stored", lambda row: row.content, tooltip=lambda row: row.names),
     Column[SourceRow]("Last run", lambda row: row.last_run),
     Column[SourceRow]("What to do", lambda row: row.advice, tooltip=lambda row: row.advice, stretch=True),
 )

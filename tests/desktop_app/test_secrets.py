@@ -1,0 +1,73 @@
+"""Keys come from the keyring first, from the environment where there is none, and never reach a log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.backends.fail import Keyring as NoKeyring
+from keyring.errors import PasswordDeleteError
+
+from collectors.errors import ConfigurationError
+from desktop_app.secrets import delete_secret, load_secret, require_secret, save_secret
+
+
+class MemoryKeyring(KeyringBackend):  # type: ignore[misc]
+    """A keyring that forgets."""
+
+    priority = 1.0
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self.kept.pop((service, username), None) is None:
+            raise PasswordDeleteError("not there")
+
+
+@pytest.fixture(params=[MemoryKeyring, NoKeyring])
+def backend(request: pytest.FixtureRequest) -> Iterator[KeyringBackend]:
+    before = keyring.get_keyring()
+    keyring.set_keyring(request.param())
+    yield keyring.get_keyring()
+    keyring.set_keyring(before)
+
+
+def test_a_key_in_the_keyring_goes_before_the_environment(
+    backend: KeyringBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRED_API_KEY", "from-environment")
+    assert load_secret("FRED_API_KEY") == "from-environment"
+    if isinstance(backend, NoKeyring):
+        with pytest.raises(ConfigurationError, match="environment variable FRED_API_KEY"):
+            save_secret("FRED_API_KEY", "kept")
+        assert not delete_secret("FRED_API_KEY")
+    else:
+        save_secret("FRED_API_KEY", "kept")
+        assert load_secret("FRED_API_KEY") == "kept"
+        assert delete_secret("FRED_API_KEY")
+        assert not delete_secret("FRED_API_KEY")
+
+
+def test_a_missing_key_says_where_to_get_it(backend: KeyringBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="fredaccount"):
+        require_secret("FRED_API_KEY")
+
+
+def test_a_key_is_never_logged(
+    backend: KeyringBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("FRED_API_KEY", "very-secret")
+    with caplog.at_level(logging.DEBUG):
+        load_secret("FRED_API_KEY")
+    assert "very-secret" not in caplog.text

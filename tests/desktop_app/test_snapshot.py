@@ -1,0 +1,107 @@
+"""What the window shows is what the record says, per today's share."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from desktop_app.alerts import acknowledge_alert, load_alerts
+from desktop_app.freshness import load_freshness
+from desktop_app.settings import Settings
+from desktop_app.snapshot import describe_bar, load_posts_of_day, load_snapshot, load_watch_rows
+from desktop_app.store import open_home_reader
+from tests.desktop_app.facts import NOW, fill_home
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(open_home_reader(fill_home(tmp_path))) as reader:
+        yield reader
+
+
+def test_prices_before_a_split_are_shown_per_todays_share(db: sqlite3.Connection) -> None:
+    snapshot = load_snapshot(db, "AAA", Settings(moving_averages=(2,)))
+    assert snapshot is not None
+    assert [bar.close for bar in snapshot.bars[:6]] == [50.0, 51.0, 52.0, 53.0, 54.0, 55.0]
+    assert [bar.volume for bar in snapshot.bars[4:6]] == [2000.0, 1000.0]
+    assert math.isnan(snapshot.averages[2][0])
+    assert snapshot.averages[2][1:3] == (50.5, 51.5)
+
+
+def test_a_forecast_in_currency_starts_at_the_last_close(db: sqlite3.Connection) -> None:
+    snapshot = load_snapshot(db, "AAA")
+    assert snapshot is not None
+    assert [said.horizon for said in snapshot.forecasts] == [1, 5, 20]
+    assert snapshot.forecasts[0].price_at(0.50) == 60.6
+    assert snapshot.forecasts[0].price_at(0.05) == pytest.approx(60.6 * math.exp(-0.045))
+    assert snapshot.forecast_position == 11
+    assert snapshot.target_positions() == {12: "2021-03-17", 16: "2021-03-23", 31: "2021-04-14"}
+
+
+def test_a_post_after_the_close_belongs_to_the_next_session(db: sqlite3.Connection) -> None:
+    snapshot = load_snapshot(db, "AAA")
+    assert snapshot is not None
+    assert [[row.post.post_id for row in load_posts_of_day(db, snapshot, at)] for at in (9, 10, 11, 12)] == [
+        [], ["p1"], ["p2"], ["p3"],
+    ]  # fmt: skip
+    days = snapshot.sentiment["compact 1"]
+    assert [(day.position, day.positive, day.neutral, day.negative) for day in days] == [
+        (10, 1, 0, 0), (11, 0, 0, 1), (12, 0, 1, 0),
+    ]  # fmt: skip
+    assert days[0].mean == pytest.approx(0.7)
+
+
+def test_a_ticker_without_prices_has_no_snapshot(db: sqlite3.Connection) -> None:
+    assert load_snapshot(db, "ZZZ") is None
+
+
+def test_the_watchlist_shows_close_move_range_and_alert(db: sqlite3.Connection) -> None:
+    first, second = load_watch_rows(db)
+    assert (first.ticker, first.session, first.last_close) == ("AAA", "2021-03-16", 60.6)
+    assert first.move == pytest.approx(0.01)
+    assert first.range_text == "$57.93 – $63.39"
+    assert first.alert == "AAA traded nine times as much. (1 in 5,000)"
+    assert len(first.sparkline) == 12
+    assert first.sparkline[0] == 50.0
+    assert (second.ticker, second.range_text, second.alert) == ("BBB", "", "")
+
+
+def test_an_alert_is_an_anomaly_below_the_threshold(db: sqlite3.Connection) -> None:
+    assert [alert.session for alert in load_alerts(db, Settings())] == ["2021-03-16"]
+    assert [alert.session for alert in load_alerts(db, Settings(alert_p_value=0.05))] == [
+        "2021-03-16",
+        "2021-03-15",
+    ]
+
+
+def test_an_acknowledged_alert_loses_its_dot_and_keeps_the_note(
+    db: sqlite3.Connection, tmp_path: Path
+) -> None:
+    acknowledge_alert(tmp_path, load_alerts(db, Settings())[0], "earnings", NOW)
+    assert load_watch_rows(db)[0].alert == ""
+    (alert,) = load_alerts(db, Settings())
+    assert (alert.acknowledged, alert.note) == (True, "earnings")
+
+
+def test_a_bar_is_described_in_one_line(db: sqlite3.Connection) -> None:
+    snapshot = load_snapshot(db, "AAA")
+    assert snapshot is not None
+    assert describe_bar(snapshot, 11) == (
+        "16 Mar 2021   open $59.60   high $62.60   low $58.60   close $60.60 (+1.0 %)   volume 1k"
+    )
+    assert describe_bar(snapshot, 12) == ""
+
+
+def test_freshness_names_what_is_stale_missing_and_what_to_do(db: sqlite3.Connection) -> None:
+    rows = {row.title: row for row in load_freshness(db, "2021-03-17T12:00:00Z")}
+    assert (rows["Prices"].state, rows["Prices"].age) == ("fresh", "yesterday")
+    assert (rows["Macro figures"].state, rows["Macro figures"].advice) == (
+        "missing",
+        "Press Collect (it needs a free FRED key), or import FRED's CSV files.",
+    )
+    assert load_freshness(db, "2021-06-01T12:00:00Z")[0].state == "stale"

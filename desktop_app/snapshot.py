@@ -366,13 +366,14 @@ def _later_splits(splits: Sequence[tuple[str, float]], session: str) -> float:
 def _adjusted(
     rows: Sequence[tuple[str, str, float, float, float, float, float]], splits: Sequence[tuple[str, float]]
 ) -> tuple[Bar, ...]:
-    bars = []
-    for _, session, opened, high, low, close, volume in rows:
-        factor = _later_splits(splits, session) if splits else 1.0
+    bars, left, factor = [], sorted(splits, reverse=True), 1.0
+    for _, session, opened, high, low, close, volume in reversed(rows):
+        while left and left[0][0] > session:
+            factor *= left.pop(0)[1]
         bars.append(
             Bar(session, opened / factor, high / factor, low / factor, close / factor, volume * factor)
         )
-    return tuple(bars)
+    return tuple(reversed(bars))
 
 
 def _moving_average(values: Sequence[float], length: int) -> tuple[float, ...]:

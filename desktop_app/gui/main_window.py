@@ -81,8 +81,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.home, self.settings = home, settings
         self.theme = theme_named(settings.theme)
-        self._snapshot: Snapshot | None = None
-        self._ticker = ""
+        self.snapshot: Snapshot | None = None
         self._wanted_session = ""
         self._remember = remember
         self._queue: list[tuple[str, ...]] = []
@@ -90,13 +89,15 @@ class MainWindow(QMainWindow):
         self.reader = Reader(home, self)
         self.command = Command(home, self, program)
         self._state = QSettings(str(home / WINDOW_STATE_NAME), QSettings.Format.IniFormat)
+        self._ticker = str(self._state.value("ticker", "")) if remember else ""
         self.setWindowTitle("Barograph")
+        self.reader.start()
+        self._ask()  # the thread reads while the widgets are built
         self._build()
         self._connect()
         self._restore()
         self.watchlist.view.setFocus()
-        self.reader.start()
-        self.reload()
+        self._show_no_data_yet()
 
     # Building -------------------------------------------------------------------------------------
 
@@ -217,9 +218,16 @@ class MainWindow(QMainWindow):
 
     def reload(self) -> None:
         """Read everything anew."""
-        self._stamp = self._file_stamp()
+        self._ask()
+        self._show_no_data_yet()
+
+    def _show_no_data_yet(self) -> None:
         if not (self.home / DATABASE_NAME).is_file():
             self._pages.setCurrentWidget(self.empty)
+
+    def _ask(self) -> None:
+        self._stamp = self._file_stamp()
+        if not (self.home / DATABASE_NAME).is_file():
             return
         self._read("watchlist", partial(load_watch_rows, settings=self.settings))
         if self._ticker:
@@ -249,10 +257,8 @@ class MainWindow(QMainWindow):
     def _show_watchlist(self, rows: list[WatchRow]) -> None:
         self._pages.setCurrentWidget(self._split if rows else self.empty)
         self.watchlist.show_rows(rows)
-        if rows and not self.watchlist.chosen():
-            wanted = str(self._state.value("ticker", "")) or rows[0].ticker
-            if not self.watchlist.choose(wanted):
-                self.watchlist.choose(rows[0].ticker)
+        if rows and not self.watchlist.chosen() and not self.watchlist.choose(self._ticker):
+            self.watchlist.choose(rows[0].ticker)
         new = sum(bool(row.alert) for row in rows)
         self.tabs.setTabText(self.tabs.indexOf(self.alerts), f"Alerts ({new} new)" if new else "Alerts")
         self.as_of.setText(f"Prices through {day(max(row.session for row in rows))}" if rows else "")
@@ -273,7 +279,7 @@ class MainWindow(QMainWindow):
             self._read("ticker", partial(load_snapshot, ticker=ticker, settings=self.settings))
 
     def _show_snapshot(self, snapshot: Snapshot | None) -> None:
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self.chart.show_snapshot(snapshot)
         self.forecast.show_words(snapshot.words if snapshot else None)
         if snapshot is None:
@@ -286,16 +292,16 @@ class MainWindow(QMainWindow):
         self.page_shown.emit(snapshot.ticker)
 
     def _show_day(self, position: int) -> None:
-        if self._snapshot is not None:
-            self._read("posts", partial(_posts_of, snapshot=self._snapshot, position=position))
+        if self.snapshot is not None:
+            self._read("posts", partial(_posts_of, snapshot=self.snapshot, position=position))
 
     def _show_posts(self, heading: str, posts: list[PostRow]) -> None:
         self.posts.show_posts(heading, posts)
 
     def go_to(self, ticker: str, session: str) -> None:
         """Show a ticker at a session."""
-        if self._snapshot is not None and ticker == self._snapshot.ticker:
-            position = self._snapshot.position(session)
+        if self.snapshot is not None and ticker == self.snapshot.ticker:
+            position = self.snapshot.position(session)
             self.chart.chart.choose_day(position)
             self._show_day(position)
         else:

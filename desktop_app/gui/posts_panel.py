@@ -31,6 +31,7 @@ class PostsPanel(QWidget):
         self._text.setAccessibleName("Text of the post")
         self._text.setPlaceholderText("Choose a post to read it whole.")
         self._heading = label("", "heading")
+        self._said = ""
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(self.table)
         split.addWidget(self._text)
@@ -52,12 +53,17 @@ class PostsPanel(QWidget):
         """Replace the posts; without any, the heading says so."""
         self.model.show_rows(posts)
         self._text.clear()
+        self._said = heading
         self._heading.setText(heading)
         if not posts:
             self.empty.say(heading, "No posts on this ticker are stored for that day.")
         self._stack.setCurrentIndex(1 if posts else 0)
         if posts:
             self.table.selectRow(0)
+
+    def heading(self) -> str:
+        """Return what the posts shown are."""
+        return self._said
 
     def _read(self) -> None:
         row = self.table.currentIndex().row()

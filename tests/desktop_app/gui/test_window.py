@@ -1,0 +1,266 @@
+"""The window on a small record: what it shows, starts, cancels and remembers, without a warning of Qt."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from desktop_app.gui.main_window import MainWindow
+from desktop_app.gui.theme import apply_theme, theme_named
+from desktop_app.settings import Settings
+from desktop_app.store import DATABASE_NAME
+from tests.desktop_app.facts import fill_home
+
+PLATFORM_NOISE = "propagateSizeHints"  # the offscreen platform says so of every window
+
+
+@pytest.fixture(autouse=True)
+def no_qt_warnings(qapp: QApplication) -> Iterator[None]:
+    said: list[str] = []
+
+    def keep(kind: QtMsgType, _context: object, message: str) -> None:
+        if kind != QtMsgType.QtDebugMsg and PLATFORM_NOISE not in message:
+            said.append(message)
+
+    before = qInstallMessageHandler(keep)
+    yield
+    qInstallMessageHandler(before)
+    assert said == []
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot) -> Iterator[Callable[..., MainWindow]]:
+    opened: list[MainWindow] = []
+
+    def open_one(home: Path, program: tuple[str, ...] = (), settings: Settings | None = None) -> MainWindow:
+        window = MainWindow(home, settings or Settings(theme="light"), program)
+        opened.append(window)
+        qtbot.addWidget(window)
+        window.show()
+        return window
+
+    yield open_one
+    for window in opened:
+        window.close()
+        assert window.reader.isFinished()
+        assert not window.command.running
+
+
+def shown(qtbot: QtBot, window: MainWindow, ticker: str) -> None:
+    """Wait until a ticker is complete on screen."""
+    qtbot.waitUntil(
+        lambda: (
+            window.snapshot is not None
+            and window.snapshot.ticker == ticker
+            and bool(window.posts.heading())
+            and bool(window.sources.model.rows)
+        ),
+        timeout=5000,
+    )
+
+
+def script(tmp_path: Path, text: str) -> tuple[str, ...]:
+    """A program that stands in for `barograph`: it gets the same arguments."""
+    path = tmp_path / "command.py"
+    path.write_text("import json, sys, time\n" + text, "utf-8")
+    return sys.executable, str(path)
+
+
+def test_the_window_opens_on_the_first_ticker_with_chart_words_posts_and_alerts(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    assert window.watchlist.chosen() == "AAA"
+    assert window.posts.heading() == "AAA since the last close: 1 post"
+    assert [alert.session for alert in window.alerts.model.rows] == ["2021-03-16"]
+    assert window.tabs.tabText(1) == "Alerts (1 new)"
+    assert window.as_of.text() == "Prices through 16 Mar 2021"
+
+
+def test_a_click_on_a_day_shows_the_posts_behind_it(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    window.chart.chart.day_clicked.emit(10)
+    qtbot.waitUntil(lambda: "15 Mar 2021" in window.posts.heading())
+    assert [row.post.post_id for row in window.posts.model.rows] == ["p1"]
+
+
+def test_another_ticker_replaces_the_page(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    window.show_ticker("BBB")
+    shown(qtbot, window, "BBB")
+    assert window.forecast.empty.isVisible()
+
+
+def test_an_empty_home_says_what_to_do(open_window: Callable[..., MainWindow], tmp_path: Path) -> None:
+    window = open_window(tmp_path)
+    assert window.empty.isVisible()
+    assert "Collect" in window.empty.text.text()
+
+
+def test_an_acknowledged_alert_is_told_from_a_new_one(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    window.alerts.alert_acknowledged.emit(window.alerts.model.rows[0], "splits")
+    qtbot.waitUntil(lambda: window.alerts.model.rows[0].note == "splits")
+    assert window.tabs.tabText(1) == "Alerts"
+
+
+def test_work_shows_its_progress_and_its_end(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    program = script(
+        tmp_path,
+        'print(json.dumps({"stage": "prices", "done": 1, "total": 4, "message": sys.argv[3]}), flush=True)\n'
+        'print(json.dumps({"result": {"arguments": sys.argv[1:]}}))\n',
+    )
+    home = fill_home(tmp_path / "home")
+    window = open_window(home, program)
+    with qtbot.waitSignal(window.command.progressed) as progress:
+        window.start_work("collect")
+    assert progress.args == ["prices", 1, 4, "collect"]
+    qtbot.waitUntil(lambda: window.message.text() == "Collect: done")
+    assert window.buttons["Collect"].isEnabled()
+    assert not window.cancel.isVisible()
+
+
+def test_a_failed_command_shows_its_sentence_and_stops_what_would_follow(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    program = script(
+        tmp_path, 'print(json.dumps({"error": "the key is missing", "exit_code": 3}))\nsys.exit(3)\n'
+    )
+    window = open_window(fill_home(tmp_path / "home"), program)
+    window.start_work("train", "refresh")
+    qtbot.waitUntil(lambda: window.message.text() == "Train did not work: the key is missing")
+    assert not window.command.running
+
+
+def test_a_command_that_dies_without_a_word_is_told_by_its_last_line(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    program = script(tmp_path, 'sys.exit("out of luck")\n')
+    window = open_window(fill_home(tmp_path / "home"), program)
+    window.start_work("refresh")
+    qtbot.waitUntil(lambda: window.message.text() == "Refresh did not work: out of luck")
+
+
+def test_cancel_ends_the_process_and_frees_the_buttons(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    program = script(
+        tmp_path, 'print(json.dumps({"stage": "x", "done": 0, "total": 1}), flush=True)\ntime.sleep(60)\n'
+    )
+    window = open_window(fill_home(tmp_path / "home"), program)
+    with qtbot.waitSignal(window.command.progressed):
+        window.start_work("train", "refresh")
+    assert not window.buttons["Train"].isEnabled()
+    window.cancel.click()
+    qtbot.waitUntil(lambda: "was cancelled" in window.message.text())
+    assert window.buttons["Train"].isEnabled()
+
+
+def test_closing_the_window_ends_a_running_command(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    program = script(
+        tmp_path, 'print(json.dumps({"stage": "x", "done": 0, "total": 1}), flush=True)\ntime.sleep(60)\n'
+    )
+    window = open_window(fill_home(tmp_path / "home"), program)
+    with qtbot.waitSignal(window.command.progressed):
+        window.start_work("train")
+    window.close()
+    assert not window.command.running
+
+
+def test_export_writes_the_file_and_says_how_many_rows(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path / "home"))
+    window.export("forecasts", tmp_path / "f.csv")
+    qtbot.waitUntil(lambda: window.message.text().startswith("3 rows written to"))
+    assert (tmp_path / "f.csv").stat().st_size > 0
+
+
+def test_a_damaged_record_is_told_and_the_window_stays(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    (tmp_path / DATABASE_NAME).write_bytes(b"no database" * 1000)
+    window = open_window(tmp_path)
+    qtbot.waitUntil(lambda: "damaged" in window.message.text())
+
+
+def test_the_chosen_ticker_is_remembered(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    home = fill_home(tmp_path)
+    first = open_window(home)
+    shown(qtbot, first, "AAA")
+    first.show_ticker("BBB")
+    shown(qtbot, first, "BBB")
+    first.close()
+    second = open_window(home)
+    shown(qtbot, second, "BBB")
+    assert second.watchlist.chosen() == "BBB"
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_both_themes_draw_the_whole_page(
+    qtbot: QtBot, qapp: QApplication, open_window: Callable[..., MainWindow], tmp_path: Path, name: str
+) -> None:
+    theme = theme_named(name)
+    apply_theme(qapp, theme)
+    window = open_window(fill_home(tmp_path), settings=Settings(theme=name))
+    shown(qtbot, window, "AAA")
+    image = window.chart.grab().toImage()
+    colours = {
+        image.pixelColor(x, y).name() for x in range(0, image.width(), 2) for y in range(0, image.height(), 2)
+    }
+    assert theme.panel in colours
+    assert {theme.up, theme.down} & colours
+
+
+def test_the_window_fits_a_small_screen(
+    qtbot: QtBot, qapp: QApplication, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    apply_theme(qapp, theme_named("light"))
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    smallest = window.minimumSizeHint()
+    assert (smallest.width() <= 1024, smallest.height() <= 700) == (True, True)
+
+
+def test_the_windows_process_never_loads_the_model_or_a_web_client(tmp_path: Path) -> None:
+    home = fill_home(tmp_path)
+    text = (
+        "import sys; from pathlib import Path\n"
+        "from PySide6.QtCore import QTimer\n"
+        "from PySide6.QtWidgets import QApplication\n"
+        "from desktop_app.gui.main_window import MainWindow, run_app\n"
+        "app = QApplication([])\n"
+        "shown = MainWindow._show_posts\n"
+        "def show_and_quit(self, *a): shown(self, *a); QTimer.singleShot(0, self.close)\n"
+        "MainWindow._show_posts = show_and_quit\n"
+        "code = run_app(Path(sys.argv[1]))\n"
+        "heavy = {'torch', 'transformers', 'pandas', 'yfinance', 'praw', 'fredapi', 'scipy'}\n"
+        "print(code, sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text, str(home)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout.strip(), done.returncode) == ("0 []", 0), done.stderr

@@ -285,7 +285,13 @@ def describe_bar(snapshot: Snapshot, position: int) -> str:
 
 def posts_heading(snapshot: Snapshot, position: int, posts: int) -> str:
     """Return what the posts of a position are, in words."""
-    many = f"the newest {posts} posts" if posts == POSTS_OF_A_DAY else count(posts, "post")
+    many = (
+        f"the newest {posts} posts"
+        if posts == POSTS_OF_A_DAY
+        else count(posts, "post")
+        if posts
+        else "no posts"
+    )
     if position >= len(snapshot.bars):
         return f"{snapshot.ticker} since the last close: {many}"
     return f"{snapshot.ticker} on {day_in_words(snapshot.bars[position].session)}: {many} known by the close"

@@ -82,6 +82,9 @@ class ChartPanel(QFrame):
 
     def _add_range_buttons(self, layout: QHBoxLayout) -> None:
         self._ranges = QButtonGroup(self)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        layout.addLayout(row)
         for name, sessions in RANGES:
             button = QPushButton(name)
             button.setProperty("role", "range")
@@ -90,7 +93,7 @@ class ChartPanel(QFrame):
             button.setAccessibleName(f"Show {'everything' if sessions is None else name}")
             button.clicked.connect(lambda _=False, chosen=sessions: self._show_range(chosen))
             self._ranges.addButton(button)
-            layout.addWidget(button)
+            row.addWidget(button)
 
     def show_snapshot(self, snapshot: Snapshot | None) -> None:
         """Show a ticker; None: say that it has no prices."""

@@ -365,6 +365,10 @@ class AmountAxis(pg.AxisItem):  # type: ignore[misc]
         if counts:
             self.setStyle(textFillLimits=[(0, 0.6)], maxTickLevel=0)
 
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        levels: list[tuple[float, list[float]]] = super().tickValues(minVal, maxVal, size)
+        return [level for level in levels if not self._counts or level[0] >= 1]
+
     def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
         if self._counts:
             return [short_count(abs(value)) for value in values]
@@ -535,7 +539,8 @@ class PriceChart(QWidget):
                 self._size = size
                 self.detail_changed.emit(size)
         days = self._days.visible_days(left, right)
-        reach = max((max(one.positive, one.negative) for one in days), default=1) * 1.15 or 1.0
+        highest = max((max(one.positive, one.negative) for one in days), default=0)
+        reach = max(highest * 1.15, 1.2)
         self._strip.setYRange(-reach, reach, padding=0)
 
     def _position_at(self, point: QPointF) -> int:

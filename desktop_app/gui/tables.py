@@ -136,7 +136,7 @@ class EmptyState(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 24, 24, 24)
         layout.addStretch()
-        self.title = label(title, "title")
+        self.title = label(title, "title", wrap=True)
         self.text = label(text, "muted", wrap=True)
         for widget in (self.title, self.text):
             widget.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -241,6 +241,8 @@ def test_the_window_fits_a_small_screen(
     apply_theme(qapp, theme_named("light"))
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
+    window.chart.chart.day_clicked.emit(2)
+    qtbot.waitUntil(lambda: window.posts.heading() == "AAA on 3 Mar 2021: no posts known by the close")
     smallest = window.minimumSizeHint()
     assert (smallest.width() <= 1024, smallest.height() <= 700) == (True, True)
 

@@ -11,10 +11,9 @@ from fusion_model.findings import FUSION_MODEL, QUANTILE_LEVELS, ScoreRow
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 BASELINE_NAMES = {
-    "persistence": "no change with recent volatility",
-    "historical": "historical simulation",
+    "persistence_ewma": "no change with recent volatility",
+    "historical_simulation": "historical simulation",
     "ewma_fhs": "filtered historical simulation",
-    "garch": "GJR-GARCH-t",
     "gjr_garch_t": "GJR-GARCH-t",
 }
 CLEAR_DIFFERENCE = 2.0  # |t| of the Diebold-Mariano test; below it two methods cannot be told apart
@@ -212,7 +211,7 @@ def _direction(own: Sequence[ScoreRow]) -> str:
 
 def _accuracy(own: Sequence[ScoreRow]) -> str:
     """Return how good the ranges were beside the hardest baseline of each horizon."""
-    rivals = [row for row in own if row.baseline and row.baseline != row.model]
+    rivals = [row for row in own if row.baseline != row.model and not math.isnan(row.skill)]
     if not rivals:
         return "How good its ranges were has not been measured yet."
     best = [

@@ -141,12 +141,13 @@ class VolumeItem(BundledItem):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
         self._volume: FloatArray = np.empty(0)
-        self._rising: NDArray[np.bool_] = np.empty(0, dtype=bool)
+        self._opened: FloatArray = np.empty(0)
+        self._closed: FloatArray = np.empty(0)
 
-    def show_volume(self, volume: FloatArray, rising: NDArray[np.bool_]) -> None:
-        """Replace the volumes (T,) and whether each session rose (T,)."""
+    def show_volume(self, volume: FloatArray, opened: FloatArray, closed: FloatArray) -> None:
+        """Replace the volumes, and the prices that give each column the colour of its candle; (T,) each."""
         self.prepareGeometryChange()
-        self._volume, self._rising = volume, rising
+        self._volume, self._opened, self._closed = volume, opened, closed
         self._bounds = QRectF(-0.5, 0, max(len(volume), 1), max(float(volume.max(initial=0)), 1e-9))
         self.update()
 
@@ -158,7 +159,8 @@ class VolumeItem(BundledItem):
         volume, starts = self._volume[first:last], np.arange(0, last - first, size)
         counts = np.diff(np.append(starts, last - first))
         height = np.add.reduceat(volume, starts) / counts
-        rising = np.add.reduceat(self._rising[first:last].astype(float), starts) >= counts / 2
+        ends = np.minimum(first + starts + size, len(self._volume)) - 1
+        rising = self._closed[ends] >= self._opened[first + starts]
         painter.setPen(Qt.PenStyle.NoPen)
         for mask, colour in ((rising, self.theme.up), (~rising, self.theme.down)):
             painter.setBrush(_faint(colour, 150))
@@ -472,7 +474,7 @@ class PriceChart(QWidget):
         self._volume = np.array([bar.volume for bar in bars])
         self._axis.show_sessions([bar.session for bar in bars], snapshot.target_positions())
         self._candles.show_bars(ohlc)
-        self._columns.show_volume(self._volume, ohlc[:, 3] >= ohlc[:, 0])
+        self._columns.show_volume(self._volume, ohlc[:, 0], ohlc[:, 3])
         self._days.show_days(snapshot.sentiment.get(snapshot.scorer, ()))
         self._fan.show_forecasts(snapshot.forecasts, snapshot.forecast_position)
         self._now.setPos(snapshot.forecast_position)

@@ -67,6 +67,13 @@ def test_ranges_are_judged_against_the_best_baseline(skill: float, dm_t: float, 
     assert "the 90 % range held 89 % of the time" in words.accuracy
 
 
+def test_a_figure_that_is_undefined_is_not_shown_as_skill() -> None:
+    words = forecast_in_words("AAA", [said()], [score(skill=math.nan, mcc_low=math.nan)])
+    assert words is not None
+    assert words.direction_unproven
+    assert "has not been measured yet" in words.accuracy
+
+
 def test_a_forecast_older_than_the_prices_says_so() -> None:
     words = forecast_in_words("AAA", [said()], (), "2021-03-18")
     assert words is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOGS, EXPORTS = "logs", "exports"
-DEMO_HISTORY = 252  # sessions that the demo forecasts again with a model that knew nothing of them
 
 
 @dataclass
@@ -136,8 +136,6 @@ def open_window(home: Path) -> None:
             "there is no display to open a window on; use `barograph export forecasts --out FILE.csv`, "
             "or any other command of `barograph --help`"
         )
-    with closing(choices.open_home(home)):
-        pass  # a new home gets its tables before the window reads them
     from desktop_app.gui.main_window import run_app
 
     code = run_app(home)
@@ -159,45 +157,24 @@ def has_display() -> bool:
 @long_command
 def demo(context: Context, tell: Progress, headless: bool) -> dict[str, Any]:
     """Fill a home of its own from the embedded sample, train, forecast; then open the window."""
-    from collectors import archives
-    from collectors import store as facts
-    from collectors.market_calendar import session_after
-    from collectors.sentiment.compact import CompactScorer
-    from collectors.sentiment.scoring import score_new_posts
-    from collectors.universe import load_universe
+    from desktop_app.demo import fill_home
     from desktop_app.export import export_forecasts
-    from fusion_model import pipeline
     from fusion_model import store as findings
-    from resources import sample_paths
 
-    home = context.home if context.home != default_home() else default_home().with_name("barograph-demo")
-    context.home = home
-    sample, now = sample_paths(), utc_now()
+    if context.home == default_home():
+        context.home = default_home().with_name("barograph-demo")
     with context.database() as db:
-        archives.import_prices(db, [sample.prices], now=now, progress=tell)
-        archives.import_macro(db, [sample.macro], now=now, progress=tell)
-        archives.import_posts(db, [sample.posts], universe=load_universe(), now=now, progress=tell)
-        score_new_posts(db, CompactScorer(), now=now, progress=tell)
-        choices.watch(db, facts.load_tickers(db), now)
-        last = pipeline.resolve_session(db, None)
-        earlier = session_after(last, -DEMO_HISTORY)
-        if findings.load_trained_model(db, through=earlier) is None:
-            pipeline.train(db, context.models, as_of=earlier, now=now, progress=tell)
-            pipeline.refresh(db, context.models, as_of=last, sessions=DEMO_HISTORY, now=now, progress=tell)
-        newest = findings.load_trained_model(db)
-        if newest is None or newest.as_of_session != last:
-            pipeline.train(db, context.models, as_of=last, now=now, progress=tell)
-        pipeline.refresh(db, context.models, as_of=last, now=now, progress=tell)
-        out = home / EXPORTS / f"forecasts-{last}.csv"
+        last = fill_home(db, context.home, now=utc_now(), progress=tell)
+        out = context.home / EXPORTS / f"forecasts-{last}.csv"
         out.parent.mkdir(parents=True, exist_ok=True)
         rows = export_forecasts(db, out, as_of=last)
         forecasts = findings.load_forecasts(db, last)
     if headless or not has_display():
         context.voice.say(forecast_table(forecasts))
         context.voice.say(f"\nForecasts as of {last}, with all quantiles: {out}")
-    else:
-        open_window(home)
-    return {"home": str(home), "as_of_session": last, "forecasts": rows, "csv": str(out)}
+    else:  # in a process of its own, which never loads torch
+        subprocess.call([sys.executable, "-m", "desktop_app", "--home", str(context.home), "app"])  # noqa: S603
+    return {"home": str(context.home), "as_of_session": last, "forecasts": rows, "csv": str(out)}
 
 
 def forecast_table(forecasts: Sequence[Any]) -> str:

@@ -19,7 +19,7 @@ from fusion_model.advice.anomalies import find_anomalies
 from fusion_model.dataset.panel import Panel, load_panel
 from fusion_model.errors import NoModel, NotEnoughHistory
 from fusion_model.evaluation.backtest import BacktestReport, Forecaster, run_backtest
-from fusion_model.findings import FUSION_MODEL, Anomaly, Forecast, TrainedModel
+from fusion_model.findings import FUSION_MODEL, HORIZONS, Anomaly, Forecast, TrainedModel
 from fusion_model.forecasting.baselines import baselines
 from fusion_model.forecasting.fusion_forecaster import FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
@@ -172,13 +172,15 @@ def backtest(
     models: Sequence[str],
     refit: Literal["yearly", "quarterly", "never"],
     tickers: Sequence[str] | None = None,
-    horizons: Sequence[int],
+    horizons: Sequence[int] = HORIZONS,
     config: FusionConfig | None = None,
+    stored: FusionForecaster | None = None,
     progress: Progress = silent,
 ) -> BacktestReport:
     """Walk forward over stored facts with the named models, and write the CSV.
 
-    Outcomes after ``last`` are read where they are stored, as the realised column alone.
+    Outcomes after ``last`` are read where they are stored, as the realised column alone. With
+    ``stored``, the fusion model is not trained anew: it must know nothing of the span.
 
     Raises
     ------
@@ -186,15 +188,18 @@ def backtest(
         An unknown model or ticker.
     """
     known = forecasters(config, progress)
+    if stored is not None:
+        already = _AlreadyTrained(stored)
+        known[FUSION_MODEL] = lambda: already
     unknown = sorted(set(models) - set(known))
     if unknown:
         raise BadInput(f"there is no model called {unknown[0]}; there are {', '.join(known)}")
     newest = facts.last_session(db)
     if newest is None:
         raise NotEnoughHistory("no prices are stored; import or collect some first")
-    stored = facts.load_tickers(db)
+    listed = set(facts.load_tickers(db))
     for ticker in tickers or ():
-        if ticker not in stored:
+        if ticker not in listed:
             raise BadInput(f"no prices of {ticker} are stored; `barograph status` tells what is")
     panel = load_panel(db, newest, scorer=choose_stored_scorer(db))
     return run_backtest(
@@ -208,6 +213,26 @@ def backtest(
         out=out,
         progress=progress,
     )
+
+
+class _AlreadyTrained:
+    """A trained model in a backtest: fitting it means to check that it knew nothing of what comes."""
+
+    def __init__(self, forecaster: FusionForecaster) -> None:
+        self._forecaster = forecaster
+        self.model = forecaster.model
+        self.model_version = forecaster.model_version
+
+    def fit(self, panel: Panel, sessions: Sequence[str]) -> None:  # noqa: ARG002  as every forecaster
+        known = self._forecaster.state.as_of_session
+        if known > sessions[-1]:
+            raise BadInput(
+                f"the stored model was trained as of {known}, and the backtest begins after {sessions[-1]}: "
+                "it would be scored on what it has seen"
+            )
+
+    def predict(self, panel: Panel, session: str) -> list[Forecast]:
+        return self._forecaster.predict(panel, session)
 
 
 def forecasters(

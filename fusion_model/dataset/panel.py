@@ -70,15 +70,22 @@ class Panel:
 
     @cached_property
     def log_returns(self) -> FloatArray:
-        """Log total return since the ticker's bar before, (T, N); NaN without one."""
+        """Log total return since the ticker's bar before, (T, N); NaN without one.
+
+        What a ticker split and paid on days without a bar counts too.
+        """
         returns = np.full(self.present.shape, np.nan)
         close = self.ohlcv[:, :, CLOSE]
+        missed = np.where(self.present, 0.0, self.dividend)
         for n in range(len(self.tickers)):
             rows = np.flatnonzero(self.present[:, n])
-            ratio = np.cumprod(self.split_ratio[:, n])  # splits on days without a bar count too
+            if len(rows) < 2:
+                continue
+            ratio = np.cumprod(self.split_ratio[:, n])
             worth = (close[rows, n] + self.dividend[rows, n]) * ratio[rows]
             before = close[rows, n] * ratio[rows]
-            returns[rows[1:], n] = np.log(worth[1:] / before[:-1])
+            between = np.add.reduceat((missed[:, n] * ratio)[: rows[-1] + 1], rows[:-1] + 1)
+            returns[rows[1:], n] = np.log((worth[1:] + between) / before[:-1])
         return returns
 
     def forward_returns(self, horizon: int) -> FloatArray:
@@ -110,19 +117,28 @@ class Panel:
         return row
 
     def until(self, session: str) -> Panel:
-        """Return the panel as of an earlier session."""
+        """Return the panel as of an earlier session, without tickers and series that first spoke later."""
         stop = self.position(session) + 1
         if stop == len(self.sessions):
             return self
+        listed = np.flatnonzero(self.present[:stop].any(axis=0))
+        spoken = np.flatnonzero(np.isfinite(self.macro[:stop, :, 0]).any(axis=0))
         return replace(
             self,
             sessions=self.sessions[:stop],
-            ohlcv=self.ohlcv[:stop],
-            split_ratio=self.split_ratio[:stop],
-            dividend=self.dividend[:stop],
-            sentiment=self.sentiment[:stop],
-            macro=self.macro[:stop],
+            tickers=tuple(self.tickers[n] for n in listed),
+            ohlcv=_take(self.ohlcv[:stop], listed),
+            split_ratio=_take(self.split_ratio[:stop], listed),
+            dividend=_take(self.dividend[:stop], listed),
+            sentiment=_take(self.sentiment[:stop], listed),
+            macro=_take(self.macro[:stop], spoken),
+            macro_series=tuple(self.macro_series[m] for m in spoken),
         )
+
+
+def _take(values: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
+    """Keep some columns (axis 1); all of them without a copy."""
+    return values if len(columns) == values.shape[1] else values[:, columns]
 
 
 def load_panel(

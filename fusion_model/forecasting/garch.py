@@ -99,7 +99,8 @@ class GjrGarchT:
         """
         if not sessions:
             raise NotEnoughHistory("GJR-GARCH needs sessions to learn from, none were given")
-        history = ReturnHistory(panel.until(sessions[-1]))
+        panel = panel.until(sessions[-1])
+        history = ReturnHistory(panel)
         estimates: dict[str, GarchParameters | None] = {}
         samples: dict[str, FloatArray] = {}
         for n, ticker in enumerate(panel.tickers):

@@ -1,0 +1,178 @@
+"""What several tests build: small panels with known truth, and databases filled as collectors do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from collectors import store
+from collectors.market_calendar import session_close, sessions_between
+from collectors.records import CorporateAction, Post, PostMention, PostSentiment, PriceBar
+from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.findings import QUANTILE_LEVELS, Forecast
+
+SCORER = "test@1"
+
+
+# Panels -------------------------------------------------------------------------------------------
+
+
+def sessions_from(first: str, count: int) -> tuple[str, ...]:
+    """Return ``count`` sessions from a date on."""
+    return tuple(sessions_between(first, "2024-12-31")[:count])
+
+
+def panel_of(returns: FloatArray, volume: FloatArray | None = None, *, seed: int = 0) -> Panel:
+    """Return a panel with these log returns (T, N), a third of each overnight, and ranges around them."""
+    T, N = returns.shape
+    random = np.random.default_rng(seed)
+    close = 50.0 * np.exp(np.cumsum(returns, axis=0))
+    open_ = close * np.exp(-returns * 2.0 / 3.0)
+    reach = np.abs(returns) * random.uniform(0.1, 0.5, (T, N)) + 1e-4
+    high, low = np.maximum(open_, close) * np.exp(reach), np.minimum(open_, close) * np.exp(-reach)
+    if volume is None:
+        volume = 1e6 * np.exp(random.normal(0.0, 0.3, (T, N)))
+    return Panel(
+        sessions=sessions_from("2012-01-03", T),
+        tickers=tuple(f"T{n:02d}" for n in range(N)),
+        ohlcv=np.stack([open_, high, low, close, volume], axis=2),
+        split_ratio=np.ones((T, N)),
+        dividend=np.zeros((T, N)),
+        sentiment=np.stack([np.full((T, N), np.nan), np.full((T, N), np.nan), np.zeros((T, N))], axis=2),
+        macro=np.zeros((T, 0, 2)),
+        macro_series=(),
+    )
+
+
+def lively_panel(T: int = 900, N: int = 8, *, seed: int = 0) -> Panel:
+    """Return stocks with stochastic volatility, heavy tails, posts on some days, a rate and an index."""
+    random = np.random.default_rng(seed)
+    level, steps = np.zeros(N), random.normal(0.0, 0.15, (T, N)) + random.normal(0.0, 0.15, (T, 1))
+    levels = np.empty((T, N))
+    for t in range(T):
+        level = 0.97 * level + steps[t]
+        levels[t] = level
+    returns = 0.012 * np.exp(levels) * random.standard_t(4, (T, N)) / np.sqrt(2.0)
+    count = random.poisson(0.7, (T, N)).astype(float)
+    tone = np.where(count > 0, random.uniform(-0.8, 0.8, (T, N)), np.nan)
+    spread = np.where(count > 0, random.uniform(0.0, 0.5, (T, N)), np.nan)
+    month = np.arange(T) // 21
+    rate, index = random.normal(2.0, 0.3, month[-1] + 2), 100.0 * 1.002 ** np.arange(month[-1] + 2)
+    macro = np.stack(
+        [
+            np.stack([rate[month + 1], rate[month]], axis=1),
+            np.stack([index[month + 1], index[month]], axis=1),
+        ],
+        axis=1,
+    )
+    return replace(
+        panel_of(returns, seed=seed),
+        sentiment=np.stack([tone, spread, count], axis=2),
+        macro=macro,
+        macro_series=("DGS10", "INDPRO"),
+        scorer=SCORER,
+    )
+
+
+def with_future_corrupted(panel: Panel, session: str) -> Panel:
+    """Return the panel with nonsense in every row after a session, of every array."""
+    after = panel.position(session) + 1
+    random = np.random.default_rng(99)
+    changed = {}
+    for name in ("ohlcv", "split_ratio", "dividend", "sentiment", "macro"):
+        values = getattr(panel, name).copy()
+        values[after:] = random.uniform(1.0, 100.0, values[after:].shape)
+        changed[name] = values
+    return replace(panel, **changed)
+
+
+def with_prices_scaled(panel: Panel, factors: Sequence[float]) -> Panel:
+    """Return the panel with the prices and dividends of each ticker multiplied by a constant."""
+    ohlcv, by = panel.ohlcv.copy(), np.array(factors)
+    ohlcv[:, :, :4] *= by[None, :, None]
+    return replace(panel, ohlcv=ohlcv, dividend=panel.dividend * by)
+
+
+def with_tickers(panel: Panel, columns: Sequence[int]) -> Panel:
+    """Return the panel with its tickers chosen and ordered by position."""
+    kept = list(columns)
+    return replace(
+        panel,
+        tickers=tuple(panel.tickers[n] for n in kept),
+        ohlcv=panel.ohlcv[:, kept],
+        split_ratio=panel.split_ratio[:, kept],
+        dividend=panel.dividend[:, kept],
+        sentiment=panel.sentiment[:, kept],
+    )
+
+
+def with_bars_only_from(panel: Panel, column: int, row: int) -> Panel:
+    """Return the panel with a ticker that was listed at a row."""
+    ohlcv = panel.ohlcv.copy()
+    ohlcv[:row, column] = np.nan
+    return replace(panel, ohlcv=ohlcv)
+
+
+def panel_bytes(panel: Panel) -> dict[str, object]:
+    """Return everything a panel holds, arrays as bytes with their shapes."""
+    arrays = ("ohlcv", "split_ratio", "dividend", "sentiment", "macro")
+    return {
+        **{name: (getattr(panel, name).shape, getattr(panel, name).tobytes()) for name in arrays},
+        **{name: getattr(panel, name) for name in ("sessions", "tickers", "macro_series", "scorer")},
+    }
+
+
+# Facts and findings -------------------------------------------------------------------------------
+
+
+def bars(ticker: str, closes: Sequence[float | None], first: str = "2020-01-02") -> list[PriceBar]:
+    """Return bars of consecutive sessions with these closes; None leaves a session out."""
+    return [
+        PriceBar(
+            ticker, session, close, close * 1.01, close * 0.99, close, 1e6, "test", session_close(session)
+        )
+        for session, close in zip(sessions_from(first, len(closes)), closes, strict=True)
+        if close is not None
+    ]
+
+
+def action(ticker: str, session: str, kind: str, amount: float) -> CorporateAction:
+    """Return a split or dividend that was known at its session's close."""
+    return CorporateAction(ticker, session, kind, amount, "test", session_close(session))
+
+
+def save_post(db: sqlite3.Connection, ticker: str, at: str, tone: float = 0.0, post_id: str = "") -> None:
+    """Save one scored post on a ticker; ``tone`` is positive - negative."""
+    post_id = post_id or f"{ticker} {at}"
+    store.save_posts(
+        db, [Post(post_id, "reddit", "stocks", "", "", 1, 0, at, at)], [PostMention(post_id, ticker)]
+    )
+    positive, negative = max(tone, 0.0), max(-tone, 0.0)
+    store.save_sentiment(
+        db, [PostSentiment(post_id, SCORER, positive, 1.0 - positive - negative, negative, at)]
+    )
+
+
+def forecast_of(
+    ticker: str, session: str, target: str, *, sigma: float = 0.01, version: str = "fusion-1"
+) -> Forecast:
+    """Return a one-session forecast with normal quantiles."""
+    from scipy.special import ndtri
+
+    return Forecast(
+        model="fusion",
+        model_version=version,
+        ticker=ticker,
+        as_of_session=session,
+        horizon=1,
+        target_session=target,
+        last_close=50.0,
+        quantiles=tuple((sigma * ndtri(np.array(QUANTILE_LEVELS))).tolist()),
+        mean=0.0,
+        prob_up=0.5,
+        volatility=sigma,
+        scorer=SCORER,
+    )

@@ -100,10 +100,8 @@ def build_features(panel: Panel) -> Features:
         scale[ready, n] = anchor[MIN_BARS:]
     relative = PRICE_FEATURES.index("volatility_to_cross_section")
     level = price[:, :, PRICE_FEATURES.index("log_volatility")]
-    with np.errstate(invalid="ignore"):
-        count = np.isfinite(level).sum(axis=1, keepdims=True)
-        mean = np.nansum(level, axis=1, keepdims=True) / np.maximum(count, 1)
-    price[:, :, relative] = level - mean
+    count = np.isfinite(level).sum(axis=1)
+    price[:, :, relative] = level - (_sum_over_tickers(level) / np.maximum(count, 1))[:, None]
     macro_names, macro = _macro_features(panel)
     return Features(
         price=price,
@@ -125,9 +123,8 @@ class _Market:
 def _market(panel: Panel) -> _Market:
     returns = panel.log_returns
     count = np.isfinite(returns).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(count > 0, np.nansum(returns, axis=1) / np.maximum(count, 1), 0.0)
-        spread = np.sqrt(np.nansum((returns - mean[:, None]) ** 2, axis=1) / np.maximum(count, 1))
+    mean = _sum_over_tickers(returns) / np.maximum(count, 1)
+    spread = np.sqrt(_sum_over_tickers((returns - mean[:, None]) ** 2) / np.maximum(count, 1))
     squares = mean**2
     volatility = {span: np.sqrt(ewm(squares, span) + 1e-10) for span in (5, 22, 66)}
     usual = np.sqrt(ewm(squares, 500) + 1e-10)
@@ -143,6 +140,17 @@ def _market(panel: Panel) -> _Market:
             "dispersion": np.log((ewm(spread, 10) + 1e-6) / usual_spread),
         },
     )
+
+
+def _sum_over_tickers(values: FloatArray | Float32Array) -> FloatArray:
+    """Sum (T, N) to (T,) one ticker after another: numpy's own sum would round otherwise with a ticker more.
+
+    So a ticker that is listed later changes no byte of the rows before.
+    """
+    total = np.zeros(len(values))
+    for column in values.T:
+        total += np.nan_to_num(column)
+    return total
 
 
 def _own_features(
@@ -243,7 +251,7 @@ def _macro_features(panel: Panel) -> tuple[tuple[str, ...], Float32Array]:
 
 
 def ewm(values: FloatArray, span: float) -> FloatArray:
-    """Exponentially weighted mean along axis 0 with centre of mass ``span / 2``, started at zero weight.
+    """Exponentially weighted mean along axis 0 with centre of mass ``(span - 1) / 2``.
 
     The weights of the observed rows are normalised, so that the first rows are means of what is there.
     """

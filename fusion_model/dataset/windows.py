@@ -17,6 +17,7 @@ from fusion_model.findings import HORIZONS
 
 MIN_SEGMENT = 120  # sessions; a shorter remainder at the start of a history is left out
 MIN_FIT_SESSIONS = 400
+MIN_SPREAD = 1e-3  # a feature that moved less than this during the fit says nothing, and is not blown up
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,10 @@ def fit_scaling(features: Features, stop: int) -> Scaling:
     filled = np.where(known, macro, 0.0).astype(np.float64)
     mean = filled.sum(axis=0) / count
     variance = (np.where(known, filled - mean, 0.0) ** 2).sum(axis=0) / count
+    price_std = price.std(axis=0, dtype=np.float64)
     return Scaling(
         price_mean=price.mean(axis=0, dtype=np.float64).astype(np.float32),
-        price_std=(price.std(axis=0, dtype=np.float64) + 1e-6).astype(np.float32),
+        price_std=np.where(price_std > MIN_SPREAD, price_std + 1e-6, 1.0).astype(np.float32),
         macro_mean=mean.astype(np.float32),
         macro_std=np.where(variance > 0, np.sqrt(variance), 1.0).astype(np.float32),
     )
@@ -189,6 +191,7 @@ def _gather(
     for b, (n, first, end) in enumerate(pieces):
         start = L - (end - first)
         warm = min(burn_in, (end - first) // 2)  # a young ticker warms up on half of what it has
+        warm = max(warm, end - first - segment)  # and leaves to the segment before what is that one's
         price[b, start:] = data.price[n, first:end]
         sentiment[b, start:] = data.sentiment[n, first:end]
         macro[b, start:] = data.macro[first:end]

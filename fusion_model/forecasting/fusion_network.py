@@ -6,6 +6,7 @@ H horizons.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ class FusionConfig:
 
 
 class ScaleForecast(NamedTuple):
-    """Corrections to the anchor, and the tails that the likelihood saw."""
+    """Corrections to the anchor, by horizon."""
 
     log_scale: Tensor  # (B, L, H): log of volatility against the EWMA anchor
     location: Tensor  # (B, L, H): mean in units of the volatility
@@ -119,7 +120,7 @@ class FusionNetwork(nn.Module):
         loss = (
             forecast.log_scale
             + 0.5 * (freedom + 1.0) * torch.log1p(error.square() / freedom)
-            + 0.5 * torch.log(freedom)
+            + 0.5 * torch.log(math.pi * freedom)
             + torch.lgamma(0.5 * freedom)
             - torch.lgamma(0.5 * (freedom + 1.0))
         )

@@ -12,7 +12,8 @@ import torch
 
 from collectors.progress import Progress
 from fusion_model.dataset.features import Float32Array
-from fusion_model.dataset.windows import NetworkInput, Split, training_batches
+from fusion_model.dataset.windows import MIN_SEGMENT, NetworkInput, Split, training_batches
+from fusion_model.errors import NotEnoughHistory
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,11 @@ def fit_network(
         Complete before the end of their own part (see windows.standardised_targets).
     seed : int
         Fixes weights, segments and dropout: the same seed and data give the same network.
+
+    Raises
+    ------
+    NotEnoughHistory
+        No ticker is long enough for a single segment.
     """
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
@@ -112,6 +118,11 @@ def fit_network(
             best_state = {name: value.clone() for name, value in network.state_dict().items()}
         elif epoch - best_epoch >= config.patience:
             break
+    if done == 0:
+        raise NotEnoughHistory(
+            f"no ticker has {MIN_SEGMENT} sessions with features before the end of training: "
+            "import or collect a longer history"
+        )
     progress(stage, config.epochs, config.epochs, f"best after {best_epoch + 1} epochs")
     network.load_state_dict(best_state)
     network.eval()
@@ -124,9 +135,9 @@ def validation_loss(
 ) -> float:
     """Mean loss over the validation rows, after a burn-in on the rows before them."""
     network.eval()
-    rows = slice(split.validation - lookback, split.validation_stop)
+    rows = slice(max(0, split.validation - lookback), split.validation_stop)
     target = targets[:, rows].copy()
-    target[:, :lookback] = np.nan
+    target[:, : split.validation - rows.start] = np.nan
     macro = torch.from_numpy(data.macro[rows])
     with torch.no_grad():
         forecast = network(

@@ -1,0 +1,97 @@
+"""The network: it starts at the anchor, sees the past alone, and is scored by a Student-t likelihood."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import t as student_t
+from torch import Tensor
+
+from fusion_model.findings import HORIZONS
+from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork, ScaleForecast
+
+CONFIG = FusionConfig(hidden=8, encoder_hidden=4, dropout=0.0, forecast_mean=True)
+
+
+def network(config: FusionConfig = CONFIG, *, awake: bool = False) -> FusionNetwork:
+    """Return a network for 5, 3 and 2 features; ``awake`` gives heads and gates weights of their own."""
+    torch.manual_seed(0)
+    made = FusionNetwork(config, price=5, sentiment=3, macro=2)
+    if awake:
+        for values in made.parameters():
+            torch.nn.init.normal_(values, std=0.5)
+    return made.eval()
+
+
+def windows(B: int = 2, L: int = 6) -> list[Tensor]:
+    torch.manual_seed(1)
+    return [torch.randn(B, L, width) for width in (5, 3, 2)]
+
+
+def test_the_zero_state_is_the_anchor() -> None:
+    forecast = network()(*windows())
+    assert forecast.log_scale.shape == forecast.location.shape == (2, 6, len(HORIZONS))
+    assert not forecast.log_scale.any()
+    assert not forecast.location.any()
+
+
+@pytest.mark.parametrize("source", [1, 2])
+def test_posts_and_macro_figures_change_nothing_until_their_gate_opens(source: int) -> None:
+    fused, inputs = network(awake=True), windows()
+    changed = [values + 3.0 if place == source else values for place, values in enumerate(inputs)]
+    gate = (fused.sentiment, fused.macro)[source - 1]
+    assert gate is not None
+    opened = fused(*inputs).log_scale, fused(*changed).log_scale
+    assert not torch.equal(*opened)
+    torch.nn.init.zeros_(gate.opening)
+    closed = fused(*inputs).log_scale, fused(*changed).log_scale
+    assert torch.equal(*closed)
+
+
+def test_a_network_without_posts_and_macro_figures_does_not_read_them() -> None:
+    prices_alone = network(FusionConfig(hidden=8, use_sentiment=False, use_macro=False), awake=True)
+    price, sentiment, macro = windows()
+    with_noise = prices_alone(price, sentiment + 5.0, macro + 5.0)
+    assert torch.equal(prices_alone(price, sentiment, macro).log_scale, with_noise.log_scale)
+    assert not with_noise.location.any()
+
+
+def test_changing_later_rows_leaves_earlier_outputs() -> None:
+    awake, inputs = network(awake=True), windows()
+    changed = [values.clone() for values in inputs]
+    for values in changed:
+        values[:, 4:] = 9.0
+    before, after = awake(*inputs), awake(*changed)
+    assert torch.equal(before.log_scale[:, :4], after.log_scale[:, :4])
+    assert torch.equal(before.location[:, :4], after.location[:, :4])
+    assert not torch.equal(before.log_scale[:, 4:], after.log_scale[:, 4:])
+
+
+def test_the_loss_is_the_negative_log_density_of_student_t() -> None:
+    scored = network()
+    with torch.no_grad():
+        scored.log_freedom.copy_(torch.tensor([0.0, 1.0, 2.0]))
+    torch.manual_seed(2)
+    shape = ScaleForecast(log_scale=0.3 * torch.randn(2, 4, 3), location=0.2 * torch.randn(2, 4, 3))
+    target = torch.randn(2, 4, 3)
+    sigma = np.exp(shape.log_scale.numpy())
+    density = student_t.logpdf(
+        target.numpy(), df=2.0 + np.exp([0.0, 1.0, 2.0]), loc=shape.location.numpy() * sigma, scale=sigma
+    )
+    assert float(scored.loss(shape, target).detach()) == pytest.approx(-density.mean(), rel=1e-5)
+
+
+def test_an_unknown_target_bears_no_loss_and_no_gradient() -> None:
+    scored = network()
+    log_scale = torch.zeros(1, 2, 3, requires_grad=True)
+    target = torch.tensor([[[2.0, 2.0, 2.0], [math.nan, math.nan, math.nan]]])
+    loss = scored.loss(ScaleForecast(log_scale, torch.zeros(1, 2, 3)), target)
+    loss.backward()
+    first = scored.loss(ScaleForecast(log_scale[:, :1], torch.zeros(1, 1, 3)), target[:, :1])
+    assert float(loss.detach()) == pytest.approx(float(first.detach()))
+    assert log_scale.grad is not None
+    assert log_scale.grad[0, 0].abs().min() > 0.0
+    assert log_scale.grad[0, 1].tolist() == [0.0, 0.0, 0.0]

@@ -95,7 +95,10 @@ class FusionForecaster:
         return self._state
 
     def fit(self, panel: Panel, sessions: Sequence[str]) -> None:
-        """Train on what was known at the last of ``sessions``, and calibrate on the sessions after training.
+        """Train on what was known at the last of ``sessions``, and keep forecasts to calibrate on.
+
+        These are of the last ``calibration_sessions``: the last ``held_out_sessions`` of them were seen
+        by no network, the ones before are those it was fitted on.
 
         Raises
         ------
@@ -201,7 +204,8 @@ class FusionForecaster:
         aside = folder / f"{self.model_version}.part"
         aside.mkdir(parents=True, exist_ok=True)
         save_file(weights, aside / WEIGHTS_FILE)
-        (aside / CONFIG_FILE).write_text(json.dumps(description, indent=1, sort_keys=True), "utf-8")
+        described = {**description, "model_version": self.model_version}
+        (aside / CONFIG_FILE).write_text(json.dumps(described, indent=1, sort_keys=True), "utf-8")
         return aside.rename(target)
 
     @classmethod
@@ -217,6 +221,8 @@ class FusionForecaster:
         try:
             description = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
             forecaster._adopt(_from_files(load_file(folder / WEIGHTS_FILE), description))
+            if forecaster.model_version != description["model_version"]:
+                raise ValueError("its content is not what was saved")
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise CheckpointError(
                 f"the model in {folder} cannot be used ({error}); run `barograph train` to make a new one"

@@ -19,6 +19,7 @@ REPORTED_P = 0.01  # findings are kept down to one in a hundred; who sees which 
 VOLUME_HABIT = 22  # sessions that set what a usual volume is
 VOLUME_MEMORY = 500  # sessions of past surprises that a volume is compared with
 MIN_SURPRISES = 1000
+MIN_SCATTER = 1e-6  # of the log volume; a volume that never changed has no surprises but rounding
 POST_HABIT = 60  # sessions
 MIN_POSTS = 20  # in POST_HABIT sessions, before a count means anything
 
@@ -101,11 +102,13 @@ def _unusual_volumes(panel: Panel) -> list[Anomaly]:
     count = known.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = np.sqrt(np.nansum(past**2, axis=0) / count)
-    standard = np.sort((past / spread)[known & (count >= VOLUME_HABIT)])
+        standardised = past / spread
+    judged = (count >= VOLUME_HABIT) & (spread > MIN_SCATTER)
+    standard = np.sort(standardised[known & judged])
     if len(standard) < MIN_SURPRISES:
         return []
     found = []
-    for n in np.flatnonzero(np.isfinite(surprise[-1]) & (count >= VOLUME_HABIT)):
+    for n in np.flatnonzero(np.isfinite(surprise[-1]) & judged):
         p_value = upper_tail(standard, float(surprise[-1, n] / spread[n]))
         shares, expected = float(panel.ohlcv[-1, n, VOLUME]), _usual_shares(panel, int(n), usual[-1])
         found.append(

@@ -37,7 +37,8 @@ def watch(db: sqlite3.Connection, tickers: Iterable[str], now: str) -> int:
     with writing(db):
         before = db.total_changes
         db.executemany(
-            "INSERT OR IGNORE INTO watched_ticker VALUES (?, ?)", ((ticker, now) for ticker in tickers)
+            "INSERT INTO watched_ticker VALUES (?, ?) ON CONFLICT DO NOTHING",
+            ((ticker, now) for ticker in tickers),
         )
         return db.total_changes - before
 

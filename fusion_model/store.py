@@ -101,8 +101,8 @@ def save_anomalies(db: sqlite3.Connection, anomalies: Iterable[Anomaly], found_a
     with writing(db):
         before = db.total_changes
         db.executemany(
-            "INSERT OR IGNORE INTO anomaly (ticker, session, measure, observed, expected, p_value, "
-            "reason, found_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO anomaly (ticker, session, measure, observed, expected, p_value, "
+            "reason, found_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             ((*astuple(anomaly), found_at) for anomaly in anomalies),
         )
         return db.total_changes - before
@@ -125,8 +125,8 @@ def save_trained_model(db: sqlite3.Connection, trained: TrainedModel) -> None:
     """Record a checkpoint; the same version again changes nothing."""
     with writing(db):
         db.execute(
-            "INSERT OR IGNORE INTO trained_model (model_version, model, as_of_session, trained_at, "
-            "folder, summary) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO trained_model (model_version, model, as_of_session, trained_at, "
+            "folder, summary) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             astuple(trained),
         )
 

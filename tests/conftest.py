@@ -1,7 +1,25 @@
-"""Set up for every test: Qt draws without a display."""
+"""What every test may use: Qt without a display, a loopback server, retries that do not wait."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+
+import pytest
+import stamina
+
+from tests.collectors.loopback import Loopback, serving
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture
+def web() -> Iterator[Loopback]:
+    with serving() as loopback:
+        yield loopback
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=4, cap=True):
+        yield

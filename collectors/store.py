@@ -77,34 +77,24 @@ def open_reader(path: Path) -> sqlite3.Connection:
     StorageError
         There is no such file, or it is no database.
     """
-    if not path.is_file():
-        raise StorageError(f"there is no database at {path}; import or collect something first")
-    with _storage_errors(path):
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        try:
-            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except BaseException:
-            db.close()
-            raise
-        return db
+    return _open_existing(path, "ro")
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """Open a record that exists for writing, as it is: no table is created or upgraded.
+    """Open a record that exists for writing, as it is: no table is created or upgraded; raises alike."""
+    return _open_existing(path, "rw")
 
-    Raises
-    ------
-    StorageError
-        There is no such file, or it is no database.
-    """
+
+def _open_existing(path: Path, mode: str) -> sqlite3.Connection:
     if not path.is_file():
         raise StorageError(f"there is no database at {path}; import or collect something first")
     with _storage_errors(path):
         db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw", timeout=BUSY_TIMEOUT_S, uri=True, isolation_level=None
+            f"{path.absolute().as_uri()}?mode={mode}", timeout=BUSY_TIMEOUT_S, uri=True, isolation_level=None
         )
         try:
             db.execute("PRAGMA foreign_keys = ON")
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except BaseException:
             db.close()
             raise

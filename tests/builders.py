@@ -13,8 +13,19 @@ from collectors.market_calendar import session_close, sessions_between
 from collectors.records import CorporateAction, Post, PostMention, PostSentiment, PriceBar
 from fusion_model.dataset.panel import FloatArray, Panel
 from fusion_model.findings import QUANTILE_LEVELS, Forecast
+from fusion_model.forecasting.fusion_network import FusionConfig
 
 SCORER = "test@1"
+SMALL = FusionConfig(  # trains in a second or two on some tickers and years
+    hidden=8,
+    lookback=32,
+    segment=64,
+    members=1,
+    epochs=2,
+    validation_sessions=60,
+    held_out_sessions=60,
+    calibration_sessions=300,
+)
 
 
 # Panels -------------------------------------------------------------------------------------------

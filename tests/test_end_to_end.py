@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import math
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 
 from collectors import archives
 from collectors.fred import collect_macro, open_fred
-from collectors.prices import _session, collect_prices
+from collectors.prices import collect_prices
 from collectors.reddit import RedditCredentials, collect_posts, open_reddit
 from collectors.schedule import run_job
 from collectors.sentiment.compact import CompactScorer
@@ -31,13 +30,11 @@ from desktop_app.store import open_home, open_home_reader
 from fusion_model import pipeline
 from fusion_model.dataset.panel import load_panel
 from fusion_model.findings import HORIZONS, QUANTILE_LEVELS
-from fusion_model.forecasting.fusion_network import FusionConfig
 from resources import sample_paths
-from tests.collectors.loopback import Answer, Loopback, Request
+from tests.builders import SMALL
+from tests.collectors.loopback import Loopback
+from tests.collectors.recorded import play_fred, play_reddit, play_yahoo, recorded
 
-RECORDED = Path(__file__).parent / "resources" / "recorded"
-FRED = json.loads((RECORDED / "fred_gdp.json").read_text())
-CHART = "/v8/finance/chart/AAPL"
 NOW = "2020-11-07T12:00:00Z"
 AS_OF = "2020-11-06"
 LAST_ARCHIVED = {"AAPL": "2020-08-28", "DIS": AS_OF, "AMD": AS_OF, "KO": AS_OF}
@@ -45,47 +42,15 @@ UNIVERSE = {
     "AAPL": Company("AAPL", "Apple", "Technology", ()),
     "DIS": Company("DIS", "Walt Disney", "Communication Services", ("The Simpsons",)),
 }
-SMALL = FusionConfig(
-    hidden=8,
-    lookback=32,
-    segment=64,
-    members=1,
-    epochs=2,
-    validation_sessions=60,
-    held_out_sessions=60,
-    calibration_sessions=300,
-)
 
 
 @pytest.fixture
 def sources(web: Loopback, no_waiting: None, monkeypatch: pytest.MonkeyPatch) -> Loopback:
     """Send each client library to this machine by its own means."""
-    from yfinance.data import YfData
-
-    monkeypatch.setattr("yfinance.scrapers.history._BASE_URL_", web.url)
-    shared = YfData(session=_session())
-    monkeypatch.setattr(shared, "_cookie", True)
-    monkeypatch.setattr(shared, "_crumb", "crumb")
-    days = "".join(f"<vintage_date>{day}</vintage_date>" for day in FRED["vintage_dates"])
-    web.on(CHART, Answer((RECORDED / "yahoo_chart_aapl_autumn_2020.json").read_text()))
-    token = {"access_token": "t", "token_type": "bearer", "expires_in": 3600, "scope": "*"}
-    web.on("/api/v1/access_token", Answer(json.dumps(token)))
-    web.on("/r/stocks/new", Answer((RECORDED / "reddit_new.json").read_text()))
-    web.on("/r/stocks/comments/", Answer((RECORDED / "reddit_comments.json").read_text()))
-    web.on("/series/vintagedates", Answer(f"<vintage_dates>{days}</vintage_dates>", content_type="text/xml"))
-    web.on("/series/observations", _observations)
+    play_yahoo(web, monkeypatch, AAPL=recorded("yahoo_chart_aapl_autumn_2020.json"))
+    play_reddit(web)
+    play_fred(web)
     return web
-
-
-def _observations(request: Request) -> Answer:
-    first, last = request.query["realtime_start"], request.query["realtime_end"]
-    rows = "".join(
-        f'<observation realtime_start="{max(row["realtime_start"], first)}" '
-        f'realtime_end="{min(row["realtime_end"], last)}" date="{row["date"]}" value="{row["value"]}"/>'
-        for row in FRED["observations"]
-        if row["realtime_start"] <= last and row["realtime_end"] >= first
-    )
-    return Answer(f"<observations>{rows}</observations>", content_type="text/xml")
 
 
 @pytest.fixture

@@ -19,23 +19,13 @@ from collectors.universe import Company
 from desktop_app.export import export_anomalies, export_forecasts
 from desktop_app.store import open_home
 from fusion_model import pipeline
-from fusion_model.forecasting.fusion_network import FusionConfig
+from tests.builders import SMALL
 
 NOW = "2021-06-01T00:00:00Z"
 AS_OF = "2020-12-18"
 SESSIONS = sessions_between("2017-06-01", session_after(AS_OF, 30))
 TICKERS = ("AAA", "BBB", "CCC", "DDD")
 UNIVERSE = {ticker: Company(ticker, f"{ticker} Inc", "Technology", ()) for ticker in TICKERS}
-SMALL = FusionConfig(
-    hidden=8,
-    lookback=32,
-    segment=64,
-    members=1,
-    epochs=2,
-    validation_sessions=60,
-    held_out_sessions=60,
-    calibration_sessions=300,
-)
 WORDS = ("rally, great earnings", "bankrupt and plunging", "nothing new", "upgrade, bullish")
 
 PriceRow = dict[str, str]

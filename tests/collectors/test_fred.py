@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
-from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import pytest
@@ -15,11 +13,10 @@ from collectors.fred import FredClient, collect_macro, fetch_series, open_fred
 from collectors.market_calendar import vintage_available_at
 from collectors.records import MacroObservation
 from collectors.store import load_macro
-from tests.collectors.loopback import HANG, HTML, Answer, Loopback, Request
+from tests.collectors.loopback import HANG, HTML, Answer, Loopback
+from tests.collectors.recorded import GDP, OBSERVATIONS_PATH, VINTAGES_PATH, gdp_observations, play_fred
 
-RECORDED = json.loads((Path(__file__).parents[1] / "resources" / "recorded" / "fred_gdp.json").read_text())
 KEY = "abcdef0123456789abcdef0123456789"
-OBSERVATIONS, VINTAGES = "/series/observations", "/series/vintagedates"
 NOW = "2024-01-01T00:00:00Z"
 
 
@@ -27,23 +24,9 @@ def error(message: str, status: int = 400) -> Answer:
     return Answer(f'<error code="{status}" message={quoteattr(message)}/>', status, "text/xml")
 
 
-def observations(request: Request) -> Answer:
-    """Answer as FRED does: what was valid in the window, each row cut to the window."""
-    first, last = request.query["realtime_start"], request.query["realtime_end"]
-    rows = "".join(
-        f'<observation realtime_start="{max(row["realtime_start"], first)}" '
-        f'realtime_end="{min(row["realtime_end"], last)}" date="{row["date"]}" value="{row["value"]}"/>'
-        for row in RECORDED["observations"]
-        if row["realtime_start"] <= last and row["realtime_end"] >= first
-    )
-    return Answer(f"<observations>{rows}</observations>", content_type="text/xml")
-
-
 @pytest.fixture
 def source(web: Loopback, no_waiting: None) -> Loopback:
-    days = "".join(f"<vintage_date>{day}</vintage_date>" for day in RECORDED["vintage_dates"])
-    web.on(VINTAGES, Answer(f"<vintage_dates>{days}</vintage_dates>", content_type="text/xml"))
-    web.on(OBSERVATIONS, observations)
+    play_fred(web)
     return web
 
 
@@ -53,7 +36,7 @@ def opened(source: Loopback, timeout_s: float = 5) -> FredClient:
 
 def test_every_vintage_is_a_row_known_since_the_end_of_its_day(source: Loopback) -> None:
     values = fetch_series(opened(source), "GDP")
-    recorded = [row for row in RECORDED["observations"] if row["value"] != "."]
+    recorded = [row for row in GDP["observations"] if row["value"] != "."]
     assert len(values) == len(recorded) == 50
     assert values[0] == MacroObservation("GDP", "1946-01-01", 199.7, "1992-12-22", "1992-12-22T23:59:59Z")
     assert {(v.observed_on, v.released_on, v.value) for v in values} == {
@@ -70,11 +53,11 @@ def test_small_windows_lose_and_double_nothing(source: Loopback, monkeypatch: py
     windows = [
         (asked.query["realtime_start"], asked.query["realtime_end"])
         for asked in source.requests
-        if asked.path == OBSERVATIONS
+        if asked.path == OBSERVATIONS_PATH
     ]
-    inside = [sum(first <= day <= last for day in RECORDED["vintage_dates"]) for first, last in windows]
+    inside = [sum(first <= day <= last for day in GDP["vintage_dates"]) for first, last in windows]
     assert max(inside) <= 7
-    assert sum(inside) == len(RECORDED["vintage_dates"])
+    assert sum(inside) == len(GDP["vintage_dates"])
 
 
 def test_an_answer_that_was_cut_off_is_asked_in_halves(
@@ -107,8 +90,8 @@ def test_a_rerun_adds_nothing_and_a_revision_is_invisible_before_its_release(
 
 
 def test_an_unknown_series_is_named_and_the_others_go_on(source: Loopback, db: sqlite3.Connection) -> None:
-    vintages = source.answers[VINTAGES][0]
-    source.on(VINTAGES, error("Bad Request.  The series does not exist."), vintages)
+    vintages = source.answers[VINTAGES_PATH][0]
+    source.on(VINTAGES_PATH, error("Bad Request.  The series does not exist."), vintages)
     report = collect_macro(db, opened(source), ["NOPE", "GDP", "A&B"], now=NOW)
     assert (report.rows, report.skipped) == (50, ("NOPE", "A&B"))
     assert "does not know this series" in report.messages[0]
@@ -137,7 +120,7 @@ def test_errors_say_what_to_do_and_never_the_key(
     source: Loopback, answer: Answer, kind: type[Exception], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    source.on(VINTAGES, answer)
+    source.on(VINTAGES_PATH, answer)
     with pytest.raises(kind) as caught:
         fetch_series(opened(source), "GDP")
     assert source.requests[0].query["api_key"] == KEY
@@ -145,7 +128,7 @@ def test_errors_say_what_to_do_and_never_the_key(
 
 
 def test_hiccups_and_silence_are_asked_again(source: Loopback) -> None:
-    source.on(OBSERVATIONS, error("", 503), HANG, observations)
+    source.on(OBSERVATIONS_PATH, error("", 503), HANG, gdp_observations)
     assert len(fetch_series(opened(source, timeout_s=0.1), "GDP")) == 50
 
 

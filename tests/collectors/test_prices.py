@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +14,9 @@ from collectors.prices import collect_prices, fetch_prices
 from collectors.records import CorporateAction
 from collectors.store import load_bars
 from tests.collectors.loopback import HANG, HTML, Answer, Loopback
+from tests.collectors.recorded import CHART_PATH, play_yahoo, recorded
 
-RECORDED = Path(__file__).parents[1] / "resources" / "recorded"
-AAPL = Answer((RECORDED / "yahoo_chart_aapl_2020.json").read_text())
+AAPL = recorded("yahoo_chart_aapl_2020.json")
 UNKNOWN = Answer(
     '{"chart":{"result":null,"error":{"code":"Not Found",'
     '"description":"No data found, symbol may be delisted"}}}',
@@ -25,24 +24,16 @@ UNKNOWN = Answer(
 )
 BUSY = Answer("Too Many Requests", status=429, content_type="text/plain", headers={"Retry-After": "3600"})
 BROKEN = Answer("Internal Server Error", status=500, content_type="text/plain")
-CHART = "/v8/finance/chart/"
 NOW = "2020-11-07T12:00:00Z"
 
 
 @pytest.fixture
 def yahoo(web: Loopback, monkeypatch: pytest.MonkeyPatch, no_waiting: None) -> Iterator[Loopback]:
-    """Send yfinance to this machine; its cookie and crumb, which charts do not need, are there already."""
-    from yfinance.data import YfData
-
-    from collectors.prices import _session
-
-    monkeypatch.setattr("yfinance.scrapers.history._BASE_URL_", web.url)
-    shared = YfData(session=_session())
-    monkeypatch.setattr(shared, "_cookie", True)
-    monkeypatch.setattr(shared, "_crumb", "crumb")
-    web.on(CHART + "AAPL", AAPL)
+    play_yahoo(web, monkeypatch, AAPL=AAPL)
     yield web
-    assert set(web.paths()) <= {CHART + symbol for symbol in ("AAPL", "BRK-B", "NOPE", "MSFT", "KO", "T")}
+    assert set(web.paths()) <= {
+        CHART_PATH + symbol for symbol in ("AAPL", "BRK-B", "NOPE", "MSFT", "KO", "T")
+    }
 
 
 def test_prices_before_a_split_are_those_of_the_day(yahoo: Loopback) -> None:
@@ -76,7 +67,7 @@ def test_a_dividend_before_a_split_is_what_was_paid_per_share_then(yahoo: Loopba
     answer = json.loads(AAPL.body)
     events: dict[str, Any] = answer["chart"]["result"][0]["events"]
     events["dividends"]["1577975400"] = {"amount": 0.1925, "date": 1577975400}
-    yahoo.on(CHART + "AAPL", Answer(json.dumps(answer)))
+    yahoo.on(CHART_PATH + "AAPL", Answer(json.dumps(answer)))
     _, actions = fetch_prices(["AAPL"], "2020-01-01", "2020-01-31")
     assert [(action.kind, action.ratio_or_amount) for action in actions] == [("dividend", 0.77)]
 
@@ -93,7 +84,7 @@ def test_a_correction_is_a_row_known_since_it_came(yahoo: Loopback, db: sqlite3.
     collect_prices(db, ["AAPL"], now=NOW)
     answer = json.loads(AAPL.body)
     answer["chart"]["result"][0]["indicators"]["quote"][0]["close"][-1] = 118.7
-    yahoo.on(CHART + "AAPL", Answer(json.dumps(answer)))
+    yahoo.on(CHART_PATH + "AAPL", Answer(json.dumps(answer)))
     assert collect_prices(db, ["AAPL"], now="2020-11-09T12:00:00Z").rows == 1
     assert load_bars(db, NOW)[-1][5] == 118.69
     assert load_bars(db, "2020-11-09T12:00:00Z")[-1][5] == 118.7
@@ -107,13 +98,13 @@ def test_a_session_that_has_not_closed_is_left_for_later(yahoo: Loopback, db: sq
 def test_an_incomplete_bar_is_left_out(yahoo: Loopback) -> None:
     answer = json.loads(AAPL.body)
     answer["chart"]["result"][0]["indicators"]["quote"][0]["low"][-1] = None
-    yahoo.on(CHART + "AAPL", Answer(json.dumps(answer)))
+    yahoo.on(CHART_PATH + "AAPL", Answer(json.dumps(answer)))
     bars, _ = fetch_prices(["AAPL"], "2020-01-01", "2020-11-06")
     assert bars[-1].session == "2020-11-05"
 
 
 def test_an_unknown_ticker_is_named_and_the_others_go_on(yahoo: Loopback, db: sqlite3.Connection) -> None:
-    yahoo.on(CHART + "NOPE", UNKNOWN)
+    yahoo.on(CHART_PATH + "NOPE", UNKNOWN)
     report = collect_prices(db, ["NOPE", "AAPL"], now=NOW)
     assert report.rows == 9
     assert report.skipped == ("NOPE",)
@@ -121,28 +112,28 @@ def test_an_unknown_ticker_is_named_and_the_others_go_on(yahoo: Loopback, db: sq
 
 
 def test_a_share_class_has_a_hyphen_at_yahoo(yahoo: Loopback) -> None:
-    yahoo.on(CHART + "BRK-B", AAPL)
+    yahoo.on(CHART_PATH + "BRK-B", AAPL)
     bars, _ = fetch_prices(["BRK.B"], "2020-11-06", "2020-11-06")
     assert bars[0].ticker == "BRK.B"
 
 
 def test_a_hiccup_is_asked_again(yahoo: Loopback) -> None:
-    yahoo.on(CHART + "AAPL", BROKEN, BROKEN, AAPL)
+    yahoo.on(CHART_PATH + "AAPL", BROKEN, BROKEN, AAPL)
     assert len(fetch_prices(["AAPL"], "2020-01-01", "2020-11-06")[0]) == 7
     assert len(yahoo.requests) == 3
 
 
 def test_a_wish_for_a_pause_ends_the_collection(yahoo: Loopback, db: sqlite3.Connection) -> None:
-    yahoo.on(CHART + "MSFT", BUSY)
+    yahoo.on(CHART_PATH + "MSFT", BUSY)
     with pytest.raises(RetryLater, match="HTTP 429") as caught:
         collect_prices(db, ["AAPL", "MSFT", "NOPE"], now=NOW)
     assert caught.value.after_s == 3600
-    assert yahoo.paths() == [CHART + "AAPL", CHART + "MSFT"]
+    assert yahoo.paths() == [CHART_PATH + "AAPL", CHART_PATH + "MSFT"]
     assert len(load_bars(db, "9999")) == 7
 
 
 def test_silence_is_not_waited_for(yahoo: Loopback) -> None:
-    yahoo.on(CHART + "AAPL", HANG, AAPL)
+    yahoo.on(CHART_PATH + "AAPL", HANG, AAPL)
     assert len(fetch_prices(["AAPL"], "2020-01-01", "2020-11-06", timeout_s=0.2)[0]) == 7
 
 
@@ -150,7 +141,7 @@ def test_one_ticker_in_trouble_is_named_and_three_in_a_row_end_it(
     yahoo: Loopback, db: sqlite3.Connection
 ) -> None:
     for symbol in ("MSFT", "KO", "T"):
-        yahoo.on(CHART + symbol, BROKEN)
+        yahoo.on(CHART_PATH + symbol, BROKEN)
     report = collect_prices(db, ["MSFT", "AAPL"], now=NOW)
     assert (report.rows, report.skipped) == (9, ("MSFT",))
     with pytest.raises(RetryLater, match="HTTP 500"):
@@ -174,7 +165,7 @@ def test_nobody_there_is_a_matter_of_the_network(yahoo: Loopback, monkeypatch: p
     ],
 )
 def test_another_shape_is_kept_for_the_report(yahoo: Loopback, answer: Answer) -> None:
-    yahoo.on(CHART + "AAPL", answer)
+    yahoo.on(CHART_PATH + "AAPL", answer)
     with pytest.raises(SourceChanged, match="update yfinance") as caught:
         fetch_prices(["AAPL"], "2020-01-01", "2020-11-06")
     assert caught.value.answer == answer.body

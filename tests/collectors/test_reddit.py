@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +16,8 @@ from collectors.reddit import RedditCredentials, collect_posts, fetch_posts, ope
 from collectors.store import load_posts
 from collectors.universe import Company
 from tests.collectors.loopback import HANG, HTML, Answer, Loopback
+from tests.collectors.recorded import COMMENTS_PATH, NEW, NEW_PATH, TOKEN_PATH, play_reddit
 
-RECORDED = Path(__file__).parents[1] / "resources" / "recorded"
-NEW = (RECORDED / "reddit_new.json").read_text()
-COMMENTS = (RECORDED / "reddit_comments.json").read_text()
-TOKEN = Answer('{"access_token": "token", "token_type": "bearer", "expires_in": 3600, "scope": "*"}')
-NEW_PATH, COMMENTS_PATH, TOKEN_PATH = "/r/stocks/new", "/r/stocks/comments/", "/api/v1/access_token"
 CREDENTIALS = RedditCredentials("id", "secret", "barograph tests")
 UNIVERSE = {
     "DIS": Company("DIS", "Walt Disney", "", ("The Simpsons",)),
@@ -33,9 +28,7 @@ NOW = "2017-01-01T00:00:00Z"
 
 @pytest.fixture
 def source(web: Loopback, no_waiting: None) -> Loopback:
-    web.on(TOKEN_PATH, TOKEN)
-    web.on(NEW_PATH, Answer(NEW))
-    web.on(COMMENTS_PATH, Answer(COMMENTS))
+    play_reddit(web)
     return web
 
 

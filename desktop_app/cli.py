@@ -20,13 +20,14 @@ from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
 from desktop_app.daily import MODELS_FOLDER, daily_jobs
-from desktop_app.settings import load_settings
+from desktop_app.settings import PARTS, load_settings
 from desktop_app.terminal import INTERRUPTED, RedactingFormatter, Voice, exit_code_of, table
 
 if TYPE_CHECKING:
     import sqlite3
 
     from collectors.progress import Progress
+    from fusion_model.forecasting.fusion_network import FusionConfig
 
 logger = logging.getLogger(__name__)
 
@@ -330,15 +331,38 @@ def _session(value: Any) -> str | None:
     return None if value is None else value.strftime("%Y-%m-%d")
 
 
+def parts_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--parts``: what the fusion model reads beside prices."""
+    return click.option(
+        "--parts", help="Comma-separated: sentiment, macro; or none. Default: the settings' model_parts."
+    )(function)
+
+
+def _config(context: Context, parts: str | None) -> FusionConfig:
+    from fusion_model.forecasting.fusion_network import FusionConfig
+
+    chosen = load_settings(context.home).model_parts if parts is None else tuple(_split(parts))
+    if chosen == ("none",):
+        chosen = ()
+    unknown = set(chosen) - set(PARTS)
+    if unknown:
+        raise click.UsageError(f"--parts takes {', '.join(PARTS)} or none, not {sorted(unknown)[0]}")
+    return FusionConfig(use_sentiment="sentiment" in chosen, use_macro="macro" in chosen)
+
+
 @barograph.command()
 @as_of_option
+@parts_option
 @long_command
-def train(context: Context, tell: Progress, as_of: Any) -> dict[str, Any]:
+def train(context: Context, tell: Progress, as_of: Any, parts: str | None) -> dict[str, Any]:
     """Fit and calibrate on what was known at a close."""
     from fusion_model import pipeline
 
+    config = _config(context, parts)
     with context.database() as db:
-        trained = pipeline.train(db, context.models, as_of=_session(as_of), now=utc_now(), progress=tell)
+        trained = pipeline.train(
+            db, context.models, as_of=_session(as_of), now=utc_now(), config=config, progress=tell
+        )
     context.voice.say(
         f"Trained {trained.model_version} on what was known at the close of {trained.as_of_session}"
     )
@@ -383,6 +407,7 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
     "--refit", type=click.Choice(["yearly", "quarterly", "never"]), default="yearly", show_default=True
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV to write.")
+@parts_option
 @long_command
 def backtest(
     context: Context,
@@ -394,6 +419,7 @@ def backtest(
     names: str | None,
     refit: Any,
     out: Path,
+    parts: str | None,
 ) -> dict[str, Any]:
     """Forecast each session of a span as if it were today, beside every baseline; resumable."""
     from fusion_model import pipeline
@@ -408,6 +434,7 @@ def backtest(
             refit=refit,
             tickers=_split(tickers) or None,
             horizons=[_whole(text, "--horizons") for text in _split(horizons)],
+            config=_config(context, parts),
             progress=tell,
         )
     context.voice.say(f"{report.rows:,} forecasts of {report.sessions:,} sessions: {report.out}")

@@ -11,6 +11,7 @@ from collectors.errors import BadInput, ConfigurationError
 
 SETTINGS_NAME = "settings.json"
 THEMES = ("system", "light", "dark")
+PARTS = ("sentiment", "macro")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Settings:
 
     ``theme`` is one of THEMES. ``communities`` are subreddits without ``r/``, ``macro_series`` FRED's
     names. A session is an alert when it was no more probable than ``alert_p_value``.
-    ``moving_averages`` are lengths in sessions.
+    ``moving_averages`` are lengths in sessions. ``model_parts``, of PARTS, are what the fusion model reads
+    beside prices when it is trained.
     """
 
     theme: str = "system"
@@ -29,6 +31,7 @@ class Settings:
     )  # fmt: skip
     alert_p_value: float = 0.001
     moving_averages: tuple[int, ...] = (20, 50, 200)
+    model_parts: tuple[str, ...] = ("sentiment", "macro")
 
 
 def load_settings(home: Path) -> Settings:
@@ -99,5 +102,8 @@ def _problem(key: str, value: Any) -> str:
     if key == "moving_averages":
         good = isinstance(value, list) and all(type(item) is int and 1 < item <= 1000 for item in value)
         return "" if good else "a list of whole numbers from 2 to 1000"
+    if key == "model_parts":
+        good = isinstance(value, list) and set(value) <= set(PARTS)
+        return "" if good else f"a list of {' and '.join(PARTS)}, or empty"
     good = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
     return "" if good else "a list of names"

@@ -15,6 +15,7 @@ from fusion_model.dataset.panel import FloatArray, Panel
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import HORIZONS
 
+MACRO_CLIP = 3.0  # standard deviations: beyond what training saw, a figure says no more
 MIN_SEGMENT = 120  # sessions; a shorter remainder at the start of a history is left out
 MIN_FIT_SESSIONS = 400
 MIN_SPREAD = 1e-3  # a feature that moved less than this during the fit says nothing, and is not blown up
@@ -79,7 +80,7 @@ def scale_features(features: Features, scaling: Scaling) -> NetworkInput:
     return NetworkInput(
         price=np.ascontiguousarray(price.transpose(1, 0, 2)),
         sentiment=np.ascontiguousarray(features.sentiment.transpose(1, 0, 2)),
-        macro=np.clip(macro, -6.0, 6.0).astype(np.float32),
+        macro=np.clip(macro, -MACRO_CLIP, MACRO_CLIP).astype(np.float32),
         ready=np.ascontiguousarray(ready.T),
     )
 

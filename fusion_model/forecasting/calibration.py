@@ -24,7 +24,10 @@ LEVEL_MARGIN = 0.002  # adapted levels stay this far from 0 and 1
 def residual_quantiles(
     residuals: FloatArray, levels: FloatArray, own_share: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Blend quantiles over all tickers with each ticker's own.
+    """Blend quantiles over all tickers with each ticker's own, around the median of all.
+
+    A ticker's own residuals tell its shape. Their drift is left out: what went up in the calibration
+    sessions does not go on doing so, and a forecast that said so lost against one that did not.
 
     Parameters
     ----------
@@ -54,8 +57,10 @@ def residual_quantiles(
     N = residuals.shape[1]
     quantiles = np.tile(_at_levels(pool, levels), (N, 1))
     mean, deviation = np.full(N, pool.mean()), np.full(N, pool.std())
+    middle = np.median(pool)
     for n in np.flatnonzero(known.sum(axis=0) >= MIN_OWN) if own_share else ():
         own = np.sort(residuals[known[:, n], n])
+        own += middle - np.median(own)
         quantiles[n] = (1.0 - own_share) * quantiles[n] + own_share * _at_levels(own, levels)
         mean[n] = (1.0 - own_share) * mean[n] + own_share * own.mean()
         deviation[n] = (1.0 - own_share) * deviation[n] + own_share * own.std()
@@ -63,28 +68,38 @@ def residual_quantiles(
 
 
 def adapted_levels(residuals: FloatArray, sessions: int, rate: float) -> FloatArray:
-    """Move each level against the misses of the last sessions, one step a session.
+    """Widen or narrow each central range against the misses of the last sessions, one step a session.
 
-    Adaptive conformal inference (Gibbs & Candes 2021) on each quantile: after a session in which a
-    share ``s`` of the tickers ended below the quantile of level ``tau``, the level moves by
-    ``rate * (tau - s)``.
+    Adaptive conformal inference (Gibbs & Candes 2021) on pairs of levels: after a session in which a share
+    ``s`` of the tickers ended outside the range between the levels ``a`` and ``1 - a``, both move outwards
+    by ``rate * (s - 2 a) / 2``. The median stays: adapting each level on its own chased the market's last
+    drift, and lost.
 
     Parameters
     ----------
     residuals : ndarray (T, N)
         As above; the last ``sessions`` rows drive the levels.
+
+    Returns
+    -------
+    ndarray (Q,), increasing, symmetric about one half.
     """
     known = np.isfinite(residuals)
     pool = np.sort(residuals[known])
-    levels = LEVELS.copy()
+    half = len(LEVELS) // 2
+    nominal = LEVELS[:half]
+    lower = nominal.copy()
     for row in residuals[-sessions:]:
         outcomes = row[np.isfinite(row)]
         if len(outcomes) == 0:
             continue
         ranks = np.sort((np.searchsorted(pool, outcomes, side="right") - 0.5) / len(pool))
-        below = np.searchsorted(ranks, levels, side="right") / len(ranks)
-        levels = np.clip(levels + rate * (LEVELS - below), LEVEL_MARGIN, 1.0 - LEVEL_MARGIN)
-    return np.asarray(np.maximum.accumulate(levels))
+        below = np.searchsorted(ranks, lower, side="right")
+        above = len(ranks) - np.searchsorted(ranks, 1.0 - lower, side="left")
+        outside = (below + above) / len(ranks)
+        lower = np.clip(lower - rate * (outside - 2.0 * nominal) / 2.0, LEVEL_MARGIN, 0.5)
+    lower = np.maximum.accumulate(lower)
+    return np.concatenate([lower, LEVELS[half : half + 1], 1.0 - lower[::-1]])
 
 
 def _at_levels(ordered: FloatArray, levels: FloatArray) -> FloatArray:

@@ -48,7 +48,7 @@ class FusionConfig:
     # Calibration
     calibration_sessions: int = 1000
     own_share: float = 0.25
-    adaptation_rate: float = 0.005
+    adaptation_rate: float = 0.002
     adaptation_sessions: int = 500
 
 

@@ -109,6 +109,12 @@ def test_an_unknown_option_is_wrong_usage(barograph: Barograph) -> None:
     assert "--speed" in err
 
 
+def test_a_part_that_the_model_does_not_have_is_wrong_usage(barograph: Barograph) -> None:
+    code, _, err = barograph("train", "--parts", "sentiment,astrology")
+    assert code == 2
+    assert "astrology" in err
+
+
 @pytest.mark.parametrize("command", ["train", "refresh"])
 def test_nothing_stored_tells_what_to_do(barograph: Barograph, command: str) -> None:
     code, _, err = barograph(command)

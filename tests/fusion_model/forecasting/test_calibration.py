@@ -71,10 +71,28 @@ def test_levels_stay_put_while_forecasts_are_calibrated() -> None:
     np.testing.assert_allclose(levels, LEVELS, atol=0.01)
 
 
-def test_one_session_moves_a_level_by_rate_times_the_miss() -> None:
-    """Of four stocks, one ends below the quantile of level 0.05: it moves by 0.1 * (0.05 - 0.25)."""
+def test_one_session_moves_a_range_by_rate_times_the_miss() -> None:
+    """Of four stocks, one ends outside the 90 % range: each end moves by half of 0.1 * (0.25 - 0.1)."""
     residuals = np.concatenate([np.linspace(-1.0, 1.0, 400).reshape(100, 4), [[-0.99, 0.0, 0.0, 0.5]]])
-    assert adapted_levels(residuals, 1, 0.1)[LOW] == pytest.approx(0.05 + 0.1 * (0.05 - 0.25))
+    levels = adapted_levels(residuals, 1, 0.1)
+    assert levels[LOW] == pytest.approx(0.05 - 0.1 * (0.25 - 0.1) / 2)
+    assert levels[HIGH] == pytest.approx(1.0 - levels[LOW])
+
+
+def test_levels_do_not_chase_a_drift() -> None:
+    """The median's level once followed the market's last months, and lost to one that stayed."""
+    residuals = heavy_tailed(500, 8)
+    residuals[400:] += 0.5
+    assert adapted_levels(residuals, 100, 0.005)[MEDIAN] == 0.5
+
+
+def test_a_tickers_own_drift_is_not_carried_on() -> None:
+    """Tesla once got a median of +5 % in 20 sessions for having risen in the sessions before."""
+    residuals = heavy_tailed(400, 3)
+    residuals[:, 2] += 0.4
+    quantiles, mean, _ = residual_quantiles(residuals, LEVELS, own_share=1.0)
+    np.testing.assert_allclose(quantiles[:, MEDIAN], np.median(residuals), atol=5e-3)
+    assert np.ptp(mean) < 0.2
 
 
 def test_levels_stay_inside_their_margin_and_in_order() -> None:

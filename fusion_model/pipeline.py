@@ -103,21 +103,26 @@ def refresh(
     forecasts are stored already adds nothing new. Each session is written in one transaction, so a
     refresh that was stopped goes on where it was.
 
+    Where every stored model knows something later than the first of these closes, one is trained as of
+    that close first, alike: a forecast made with a later one would be hindsight.
+
     Raises
     ------
     NoModel
-        No model was trained on what was known at the first of these closes or earlier.
+        Nothing was ever trained.
     """
     last = resolve_session(db, as_of)
     wanted = [session_after(last, -back) for back in range(sessions - 1, -1, -1)]
-    forecaster = load_forecaster(db, models, wanted[0])
+    forecaster = load_forecaster(db, models, wanted[0]) or _train_alike(db, models, wanted[0], now, progress)
     progress("reading the record", 0, 1)
     panel = load_panel(db, last, scorer=forecaster.state.scorer)
     progress("reading the record", 1, 1)
     forecasts: list[Forecast] = []
     anomalies: list[Anomaly] = []
     for done, session in enumerate(wanted, start=1):
-        made, found = _refresh_session(forecaster, panel, session)
+        before = panel.sessions[panel.position(session) - 1]
+        said = store.load_forecasts(db, before) or forecaster.predict(panel, before)
+        made, found = forecaster.predict(panel, session), find_anomalies(panel.until(session), said)
         with facts.writing(db):
             store.save_forecasts(db, made, now)
             store.save_anomalies(db, found, now)
@@ -132,35 +137,35 @@ def refresh(
     )
 
 
-def _refresh_session(
-    forecaster: FusionForecaster, panel: Panel, session: str
-) -> tuple[list[Forecast], list[Anomaly]]:
-    known = panel.until(session)
-    before = panel.sessions[panel.position(session) - 1]
-    expected = forecaster.predict(panel, before)
-    return forecaster.predict(panel, session), find_anomalies(known, expected)
+def _train_alike(
+    db: sqlite3.Connection, models: Path, session: str, now: str, progress: Progress
+) -> FusionForecaster:
+    """Train as of a session with the configuration of the newest model."""
+    newest = FusionForecaster.load(models / _newest_model(db).folder)
+    trained = train(db, models, as_of=session, now=now, config=newest.config, progress=progress)
+    return FusionForecaster.load(models / trained.folder)
 
 
-def load_forecaster(db: sqlite3.Connection, models: Path, session: str) -> FusionForecaster:
-    """Load the newest model that knew nothing later than a session's close.
+def load_forecaster(db: sqlite3.Connection, models: Path, session: str) -> FusionForecaster | None:
+    """Load the newest model that knew nothing later than a session's close; None where all are later.
 
     Raises
     ------
     NoModel
-        There is none; the message tells how to make one.
+        Nothing was ever trained.
     CheckpointError
         Its files are missing or damaged.
     """
+    _newest_model(db)
     trained = store.load_trained_model(db, FUSION_MODEL, through=session)
-    if trained is None:
-        newest = store.load_trained_model(db, FUSION_MODEL)
-        if newest is None:
-            raise NoModel("nothing has been trained yet; run `barograph train` first")
-        raise NoModel(
-            f"the model was trained on what was known at the close of {newest.as_of_session}, which is later "
-            f"than {session}: its forecasts would be hindsight; run `barograph train --as-of {session}` first"
-        )
-    return FusionForecaster.load(models / trained.folder)
+    return None if trained is None else FusionForecaster.load(models / trained.folder)
+
+
+def _newest_model(db: sqlite3.Connection) -> TrainedModel:
+    newest = store.load_trained_model(db, FUSION_MODEL)
+    if newest is None:
+        raise NoModel("nothing has been trained yet; run `barograph train` first")
+    return newest
 
 
 def backtest(

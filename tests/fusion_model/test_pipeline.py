@@ -1,0 +1,145 @@
+"""Train, refresh, backtest: what is read once, thought, and written once, on a small record."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collectors import store as facts
+from collectors.errors import BadInput
+from collectors.market_calendar import session_after
+from desktop_app.store import open_home
+from fusion_model import pipeline, store
+from fusion_model.errors import NoModel, NotEnoughHistory
+from tests.builders import SMALL, bars
+
+NOW = "2024-01-01T00:00:00Z"
+FIRST, COUNT = "2016-01-04", 760
+TICKERS = ("AAA", "BBB", "CCC", "DDD")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record of 760 sessions, and a model trained as of the last one."""
+    home = tmp_path_factory.mktemp("pipeline")
+    with closing(open_home(home)) as db:
+        for seed, ticker in enumerate(TICKERS):
+            steps = np.random.default_rng(seed).standard_t(4, COUNT) * 0.01
+            facts.save_price_bars(db, bars(ticker, (50.0 * np.exp(np.cumsum(steps))).tolist(), FIRST), NOW)
+        pipeline.train(db, home / "models", as_of=None, now=NOW, config=SMALL)
+    return home
+
+
+@pytest.fixture
+def db(home: Path) -> Iterator[sqlite3.Connection]:
+    with closing(open_home(home)) as db:
+        yield db
+
+
+@pytest.fixture
+def last(db: sqlite3.Connection) -> str:
+    return pipeline.resolve_session(db, None)
+
+
+def test_refresh_forecasts_every_ticker_and_horizon_once(
+    db: sqlite3.Connection, home: Path, last: str
+) -> None:
+    report = pipeline.refresh(db, home / "models", as_of=None, now=NOW)
+    assert report.sessions == (last,)
+    assert len(report.forecasts) == len(TICKERS) * 3
+    before = db.execute("SELECT count(*) FROM forecast").fetchone()
+    again = pipeline.refresh(db, home / "models", as_of=None, now="2024-01-02T00:00:00Z")
+    assert again.forecasts == report.forecasts
+    assert db.execute("SELECT count(*) FROM forecast").fetchone() == before
+
+
+def test_a_close_before_every_model_gets_one_of_its_own(
+    db: sqlite3.Connection, home: Path, last: str
+) -> None:
+    """The sequence train, refresh --as-of an earlier session: a later model would be hindsight."""
+    earlier = session_after(last, -3)
+    report = pipeline.refresh(db, home / "models", as_of=earlier, now=NOW)
+    trained = store.load_trained_model(db, through=earlier)
+    assert trained is not None
+    assert (trained.as_of_session, trained.model_version) == (earlier, report.model_version)
+    assert pipeline.load_forecaster(db, home / "models", earlier).config == SMALL  # type: ignore[union-attr]
+
+
+def test_sessions_in_a_row_say_what_each_alone_would(db: sqlite3.Connection, home: Path, last: str) -> None:
+    earlier = session_after(last, -3)
+    together = pipeline.refresh(db, home / "models", as_of=session_after(last, -1), sessions=3, now=NOW)
+    alone = pipeline.refresh(db, home / "models", as_of=earlier, now=NOW)
+    assert together.sessions == (earlier, session_after(last, -2), session_after(last, -1))
+    assert [f for f in together.forecasts if f.as_of_session == earlier] == list(alone.forecasts)
+
+
+def test_a_session_is_judged_by_what_was_said_the_evening_before(
+    db: sqlite3.Connection, home: Path, last: str
+) -> None:
+    """A stored forecast counts, not one made anew: here a stored one that expected nothing to move."""
+    before = session_after(last, -1)
+    report = pipeline.refresh(db, home / "models", as_of=before, now=NOW)
+    nothing_moves = (0.0,) * 8 + tuple(1e-6 * step for step in range(9))
+    calm = [replace(forecast, quantiles=nothing_moves) for forecast in report.forecasts]
+    store.save_forecasts(db, calm, "2024-01-03T00:00:00Z")
+    report = pipeline.refresh(db, home / "models", as_of=last, now=NOW)
+    assert {a.ticker for a in report.anomalies if a.measure == "return"} == set(TICKERS)
+
+
+def test_nothing_trained_is_told(tmp_path: Path) -> None:
+    with closing(open_home(tmp_path)) as db:
+        facts.save_price_bars(db, bars("AAA", [50.0, 51.0], FIRST), NOW)
+        with pytest.raises(NoModel, match="barograph train"):
+            pipeline.refresh(db, tmp_path / "models", as_of=None, now=NOW)
+
+
+def test_an_empty_record_is_told(tmp_path: Path) -> None:
+    with closing(open_home(tmp_path)) as db, pytest.raises(NotEnoughHistory, match="import prices"):
+        pipeline.train(db, tmp_path / "models", as_of=None, now=NOW)
+
+
+def test_a_stored_model_is_not_scored_on_what_it_has_seen(
+    db: sqlite3.Connection, home: Path, last: str, tmp_path: Path
+) -> None:
+    newest = pipeline.load_forecaster(db, home / "models", last)
+    with pytest.raises(BadInput, match="scored on what it has seen"):
+        pipeline.backtest(
+            db,
+            first=session_after(last, -5),
+            last=last,
+            out=tmp_path / "b.csv",
+            models=["fusion"],
+            refit="never",
+            stored=newest,
+        )
+
+
+def test_a_backtest_forecasts_as_a_refresh_would(
+    db: sqlite3.Connection, home: Path, last: str, tmp_path: Path
+) -> None:
+    from fusion_model.evaluation.scorecard import read_backtest
+
+    earlier = session_after(last, -3)
+    pipeline.refresh(db, home / "models", as_of=earlier, now=NOW)
+    stored = pipeline.load_forecaster(db, home / "models", earlier)
+    refreshed = pipeline.refresh(db, home / "models", as_of=session_after(last, -1), now=NOW)
+    pipeline.backtest(
+        db,
+        first=session_after(last, -2),
+        last=last,
+        out=tmp_path / "b.csv",
+        models=["fusion", "ewma_fhs"],
+        refit="never",
+        stored=stored,
+    )
+    table = read_backtest(tmp_path / "b.csv")
+    rows = (table.model == "fusion") & (table.as_of_session == session_after(last, -1))
+    np.testing.assert_array_equal(
+        table.quantiles[rows], np.array([forecast.quantiles for forecast in refreshed.forecasts])
+    )

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def macro_rows() -> list[dict[str, str]]:
     rows = []
     for month, session in enumerate(SESSIONS[::21][:-1]):
         for delay, value in ((10, 4.0 + month * 0.01), (31, 4.05 + month * 0.01)):
-            released = str(np.datetime64(session) + delay)
+            released = str(date.fromisoformat(session) + timedelta(days=delay))
             rows.append({"realtime_start": released, "date": session, "value": f"{value:.2f}"})
     return rows
 

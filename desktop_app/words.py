@@ -220,18 +220,28 @@ def _accuracy(own: Sequence[ScoreRow]) -> str:
     ]
     held = sorted(round(row.coverage_90 * 100) for row in best)
     share = f"{held[0]} %" if held[0] == held[-1] else f"{held[0]} to {held[-1]} %"
-    verdicts = "; ".join(f"{_verdict(row)} at {_sessions(row.horizon)}" for row in best)
+    ahead: dict[str, list[int]] = {}
+    for row in best:
+        ahead.setdefault(_verdict(row), []).append(row.horizon)
+    verdicts = "; ".join(f"{verdict} {_horizons(horizons)} ahead" for verdict, horizons in ahead.items())
     return (
         f"On forecasts from {day(best[0].first_session)} to {day(best[0].last_session)} the 90 % range held "
-        f"{share} of the time. Against the best simple method its ranges were {verdicts}."
+        f"{share} of the time. Its ranges were {verdicts}."
     )
 
 
 def _verdict(best: ScoreRow) -> str:
     name = BASELINE_NAMES.get(best.baseline, best.baseline)
     if math.isnan(best.dm_t) or abs(best.dm_t) < CLEAR_DIFFERENCE:
-        return f"about as good as {name}"
-    return f"{percent(abs(best.skill))} {'better' if best.skill > 0 else 'worse'} than {name}"
+        return f"about as good as those of the best simple method ({name})"
+    better = "better" if best.skill > 0 else "worse"
+    return f"{percent(abs(best.skill))} {better} than those of the best simple method ({name})"
+
+
+def _horizons(horizons: Sequence[int]) -> str:
+    """Say 1, 5 and 20 sessions."""
+    *first, last = (str(horizon) for horizon in horizons)
+    return f"{', '.join(first)} and {last} sessions" if first else _sessions(horizons[0])
 
 
 def _sessions(horizon: int) -> str:

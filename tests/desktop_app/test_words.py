@@ -55,9 +55,9 @@ def test_what_was_never_measured_is_called_so() -> None:
 @pytest.mark.parametrize(
     ("skill", "dm_t", "verdict"),
     [
-        (0.02, -3.0, "2.0 % better than GJR-GARCH-t at 1 session"),
-        (-0.05, 4.0, "5.0 % worse than GJR-GARCH-t at 1 session"),
-        (0.02, -1.0, "about as good as GJR-GARCH-t at 1 session"),
+        (0.02, -3.0, "2.0 % better than those of the best simple method (GJR-GARCH-t) 1 session ahead."),
+        (-0.05, 4.0, "5.0 % worse than those of the best simple method (GJR-GARCH-t) 1 session ahead."),
+        (0.02, -1.0, "about as good as those of the best simple method (GJR-GARCH-t) 1 session ahead."),
     ],
 )
 def test_ranges_are_judged_against_the_best_baseline(skill: float, dm_t: float, verdict: str) -> None:
@@ -65,6 +65,12 @@ def test_ranges_are_judged_against_the_best_baseline(skill: float, dm_t: float, 
     assert words is not None
     assert verdict in words.accuracy
     assert "the 90 % range held 89 % of the time" in words.accuracy
+
+
+def test_the_same_verdict_at_several_horizons_is_said_once() -> None:
+    words = forecast_in_words("AAA", [said()], [score(h, dm_t=-1.0) for h in (1, 5, 20)])
+    assert words is not None
+    assert words.accuracy.endswith("simple method (GJR-GARCH-t) 1, 5 and 20 sessions ahead.")
 
 
 def test_a_figure_that_is_undefined_is_not_shown_as_skill() -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from functools import update_wrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -80,8 +80,8 @@ def barograph(context: click.Context, home: Path | None, as_json: bool, verbose:
         context.invoke(app)
 
 
-def long_command(function: Callable[..., dict[str, Any]]) -> Callable[..., None]:
-    """Give a command ``--progress json`` and a log file; its returned document is the result."""
+def long_command(function: Callable[..., Any]) -> Callable[..., None]:
+    """Give a command ``--progress json`` and a log file; what it returns is the result."""
 
     @click.option("--progress", type=click.Choice(["json"]), help="Report progress as JSON lines.")
     @click.pass_context
@@ -220,7 +220,7 @@ def forecast_table(forecasts: Sequence[Any]) -> str:
 @click.argument("kind", type=click.Choice(["prices", "posts", "macro", "earnings"]))
 @click.argument("paths", type=click.Path(path_type=Path), nargs=-1, required=True)
 @long_command
-def import_(context: Context, tell: Progress, kind: str, paths: tuple[Path, ...]) -> dict[str, Any]:
+def import_(context: Context, tell: Progress, kind: str, paths: tuple[Path, ...]) -> object:
     """Read files or folders that you already have; importing twice changes nothing."""
     from collectors import archives
     from collectors.universe import load_universe
@@ -244,7 +244,7 @@ def import_(context: Context, tell: Progress, kind: str, paths: tuple[Path, ...]
         context.voice.say(f"{report.bad_lines:,} bad lines left out, among them:")
         for bad in report.examples:
             context.voice.say(f"  {bad.file}:{bad.line}: {bad.reason}")
-    return as_document(report)
+    return report
 
 
 @barograph.command()
@@ -264,7 +264,7 @@ def collect(context: Context, tell: Progress, kinds: tuple[str, ...]) -> dict[st
     failed = [run for run in runs if run.outcome != "done"]
     if failed:
         raise ConfigurationError("; ".join(f"{run.job}: {run.message}" for run in failed))
-    return {"runs": [asdict(run) for run in runs]}
+    return {"runs": runs}
 
 
 @barograph.command()
@@ -354,7 +354,7 @@ def _config(context: Context, parts: str | None) -> FusionConfig:
 @as_of_option
 @parts_option
 @long_command
-def train(context: Context, tell: Progress, as_of: Any, parts: str | None) -> dict[str, Any]:
+def train(context: Context, tell: Progress, as_of: Any, parts: str | None) -> object:
     """Fit and calibrate on what was known at a close."""
     from fusion_model import pipeline
 
@@ -366,7 +366,7 @@ def train(context: Context, tell: Progress, as_of: Any, parts: str | None) -> di
     context.voice.say(
         f"Trained {trained.model_version} on what was known at the close of {trained.as_of_session}"
     )
-    return asdict(trained)
+    return trained
 
 
 @barograph.command()
@@ -420,7 +420,7 @@ def backtest(
     refit: Any,
     out: Path,
     parts: str | None,
-) -> dict[str, Any]:
+) -> object:
     """Forecast each session of a span as if it were today, beside every baseline; resumable."""
     from fusion_model import pipeline
 
@@ -438,7 +438,7 @@ def backtest(
             progress=tell,
         )
     context.voice.say(f"{report.rows:,} forecasts of {report.sessions:,} sessions: {report.out}")
-    return as_document(report)
+    return report
 
 
 @barograph.command()
@@ -463,7 +463,7 @@ def scorecard(context: Context, tell: Progress, file: Path | None) -> dict[str, 
             findings.save_scores(db, rows, run=file.name, scored_at=utc_now())
             tell("scoring", 1, 1)
     context.voice.say(scorecard_text(rows))
-    return {"rows": [asdict(row) for row in rows]}
+    return {"rows": rows}
 
 
 @barograph.command()
@@ -547,12 +547,12 @@ def status(context: Context) -> None:
     context.voice.finish(
         {
             "home": str(context.home),
-            "coverage": [asdict(c) for c in coverage],
+            "coverage": coverage,
             "scores": scores,
             "watchlist": watched,
-            "model": None if trained is None else asdict(trained),
+            "model": trained,
             "last_forecast_session": forecast,
-            "jobs": [asdict(run) for run in runs.values()],
+            "jobs": list(runs.values()),
         }
     )
 
@@ -573,25 +573,6 @@ def serve(context: Context, tell: Progress) -> dict[str, Any]:
 
 
 # Running ------------------------------------------------------------------------------------------
-
-
-def as_document(value: Any) -> dict[str, Any]:
-    """Return a report as JSON can hold it."""
-
-    def plain(part: Any) -> Any:
-        if is_dataclass(part) and not isinstance(part, type):
-            return {key: plain(item) for key, item in asdict(part).items()}
-        if isinstance(part, Path):
-            return str(part)
-        if isinstance(part, dict):
-            return {key: plain(item) for key, item in part.items()}
-        if isinstance(part, (list, tuple)):
-            return [plain(item) for item in part]
-        return part
-
-    document = plain(value)
-    assert isinstance(document, dict)  # noqa: S101  a report is a dataclass
-    return document
 
 
 def _split(text: str | None) -> list[str]:

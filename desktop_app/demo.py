@@ -16,12 +16,21 @@ from desktop_app.daily import MODELS_FOLDER
 from desktop_app.store import watch
 from fusion_model import pipeline, store
 from fusion_model.evaluation.scorecard import read_backtest, score
+from fusion_model.forecasting.fusion_network import FusionConfig
 from resources import sample_paths
 
 HISTORY = 252  # sessions forecast again by a model that knew nothing of them
 
 
-def fill_home(db: sqlite3.Connection, home: Path, *, now: str, progress: Progress) -> str:
+def fill_home(
+    db: sqlite3.Connection,
+    home: Path,
+    *,
+    now: str,
+    progress: Progress,
+    history: int = HISTORY,
+    config: FusionConfig | None = None,
+) -> str:
     """Import the sample, score its posts, train, forecast; return the newest session.
 
     A first model is trained as of a year before the sample's end, forecasts every session since and is
@@ -35,23 +44,30 @@ def fill_home(db: sqlite3.Connection, home: Path, *, now: str, progress: Progres
     score_new_posts(db, CompactScorer(), now=now, progress=progress)
     watch(db, load_tickers(db), now)
     last = pipeline.resolve_session(db, None)
-    earlier = session_after(last, -HISTORY)
+    earlier = session_after(last, -history)
     if not store.load_scores(db):
-        _judge_a_year(db, home, earlier, last, now=now, progress=progress)
+        if store.load_trained_model(db, through=earlier) is None:
+            pipeline.train(db, models, as_of=earlier, now=now, config=config, progress=progress)
+        _judge_a_year(db, home, earlier, last, history, now=now, progress=progress)
     newest = store.load_trained_model(db)
     if newest is None or newest.as_of_session != last:
-        pipeline.train(db, models, as_of=last, now=now, progress=progress)
+        pipeline.train(db, models, as_of=last, now=now, config=config, progress=progress)
     pipeline.refresh(db, models, as_of=last, now=now, progress=progress)
     return last
 
 
 def _judge_a_year(
-    db: sqlite3.Connection, home: Path, earlier: str, last: str, *, now: str, progress: Progress
+    db: sqlite3.Connection,
+    home: Path,
+    earlier: str,
+    last: str,
+    history: int,
+    *,
+    now: str,
+    progress: Progress,
 ) -> None:
     models, out = home / MODELS_FOLDER, home / "exports" / "backtest.csv"
-    if store.load_trained_model(db, through=earlier) is None:
-        pipeline.train(db, models, as_of=earlier, now=now, progress=progress)
-    pipeline.refresh(db, models, as_of=last, sessions=HISTORY, now=now, progress=progress)
+    pipeline.refresh(db, models, as_of=last, sessions=history, now=now, progress=progress)
     out.parent.mkdir(parents=True, exist_ok=True)
     pipeline.backtest(
         db,

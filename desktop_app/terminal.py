@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 from collectors.errors import (
@@ -77,12 +80,12 @@ class Voice:
         if not (self.as_json or self.progress_json):
             print(text, file=self._out, flush=True)
 
-    def finish(self, result: dict[str, Any]) -> None:
+    def finish(self, result: Any) -> None:
         """Print the one document of ``--json``, or the last line of ``--progress json``."""
         if self.progress_json:
-            self._line({"result": result})
+            self._line({"result": plain(result)})
         elif self.as_json:
-            print(json.dumps(result, indent=1), file=self._out, flush=True)
+            print(json.dumps(plain(result), indent=1), file=self._out, flush=True)
 
     def fail(self, error: BaseException) -> None:
         """Tell an error: on standard error, and where a program listens also as JSON."""
@@ -114,6 +117,19 @@ class Voice:
             yield _lines()
 
 
+def plain(value: Any) -> Any:
+    """Return a result as JSON can hold it: reports as objects, paths as text, an undefined figure as null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
 @contextmanager
 def _bars() -> Iterator[Progress]:
     from rich.console import Console
@@ -139,12 +155,15 @@ def _bars() -> Iterator[Progress]:
 
 
 def _lines() -> Progress:
+    """Tell each stage once, when it is done; a stage that begins anew is told again."""
     finished: set[str] = set()
 
     def tell(stage: str, done: int, total: int, message: str = "") -> None:
-        if done >= total and stage not in finished:
+        if done < total:
+            finished.discard(stage)
+        elif stage not in finished:
             finished.add(stage)
-            print(f"{stage}: {done:,} {message}".rstrip(), file=sys.stderr, flush=True)
+            print(f"{stage}: done{', ' + message if message else ''}", file=sys.stderr, flush=True)
 
     return tell
 

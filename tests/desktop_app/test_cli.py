@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import os
@@ -12,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from desktop_app.cli import run
 from desktop_app.store import DATABASE_NAME, open_home
 from desktop_app.terminal import redact
+from tests.builders import SMALL, sessions_from
 
 BARS = """ticker,date,open,high,low,close,volume
 AAA,2020-01-02,10,11,9,10.5,1000
@@ -240,3 +243,55 @@ def test_the_module_runs_as_a_program(home: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert "Nothing is stored." in result.stdout
+
+
+@pytest.fixture
+def long_bars(tmp_path: Path) -> Path:
+    """Three tickers over 640 sessions, in the generic layout."""
+    random = np.random.default_rng(1)
+    path = tmp_path / "long.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["ticker", "date", "open", "high", "low", "close", "volume"])
+        for ticker in ("AAA", "BBB", "CCC"):
+            close = 50.0
+            for session in sessions_from("2016-01-04", 640):
+                opening, close = close, close * float(np.exp(random.standard_t(4) * 0.01))
+                high, low = max(opening, close) * 1.002, min(opening, close) * 0.998
+                volume = int(1e6 * float(np.exp(random.normal())))
+                writer.writerow([ticker, session, opening, high, low, close, volume])
+    return path
+
+
+def test_the_whole_way_by_commands(
+    barograph: Barograph, long_bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop_app.cli._config", lambda context, parts: SMALL)
+    sessions = sessions_from("2016-01-04", 640)
+    assert barograph("import", "prices", str(long_bars))[0] == 0
+    code, out, _ = barograph("train", "--as-of", sessions[-11])
+    assert (code, out.startswith("Trained fusion-")) == (0, True)
+    code, out, err = barograph("refresh", "--progress", "json")
+    assert (code, err) == (0, "")
+    assert json.loads(out.splitlines()[-1])["result"]["forecasts"] == 9
+    code, out, _ = barograph("refresh")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[2:5]] == ["AAA", "AAA", "AAA"]
+    forecasts = tmp_path / "forecasts.csv"
+    assert barograph("export", "forecasts", "--out", str(forecasts))[:2] == (0, f"9 rows: {forecasts}\n")
+    assert barograph("export", "track-record", "--out", str(tmp_path / "record.csv"))[0] == 0
+    backtest = tmp_path / "backtest.csv"
+    span = ("--from", sessions[-80], "--to", sessions[-1], "--refit", "never")
+    models = ("--models", "fusion,persistence_ewma", "--horizons", "1,5")
+    code, out, _ = barograph("backtest", *span, *models, "--out", str(backtest))
+    assert (code, out) == (0, f"960 forecasts of 80 sessions: {backtest}\n")
+    assert backtest.read_text().splitlines()[0].startswith("model,ticker,as_of_session,horizon,")
+    code, out, _ = barograph("scorecard", str(backtest))
+    assert code == 0
+    assert "persistence_ewma" in out
+    code, out, _ = barograph("--json", "scorecard")
+    assert code == 0
+    rows = json.loads(out)["rows"]
+    assert {row["model"] for row in rows} == {"fusion", "persistence_ewma"}
+    assert next(row for row in rows if row["model"] == row["baseline"])["dm_t"] is None
+    assert barograph("status")[0] == 0

@@ -40,7 +40,6 @@ class Context:
 
     home: Path
     voice: Voice
-    verbose: bool
 
     @contextmanager
     def database(self) -> Iterator[sqlite3.Connection]:
@@ -71,10 +70,13 @@ def default_home() -> Path:
 @click.pass_context
 def barograph(context: click.Context, home: Path | None, as_json: bool, verbose: bool) -> None:
     """Honest forecasts of stock prices: calibrated ranges, with a track record that can't be rewritten."""
+    logging.basicConfig(
+        level=logging.INFO,
+        handlers=[_redacting(logging.StreamHandler() if verbose else logging.NullHandler())],
+    )
     context.obj = Context(
         home=home or default_home(),
         voice=Voice(as_json=as_json, progress_json=False),
-        verbose=verbose,
     )
     if context.invoked_subcommand is None:
         context.invoke(app)
@@ -88,7 +90,7 @@ def long_command(function: Callable[..., Any]) -> Callable[..., None]:
     def command(click_context: click.Context, /, *args: Any, progress: str | None, **options: Any) -> None:
         context: Context = click_context.obj
         context.voice.progress_json = progress == "json"
-        _log_to(context.home, context.verbose)
+        _log_to(context.home)
         with context.voice.progress() as tell:
             result = function(context, tell, *args, **options)
         context.voice.finish(result)
@@ -96,21 +98,27 @@ def long_command(function: Callable[..., Any]) -> Callable[..., None]:
     return cast("Callable[..., None]", update_wrapper(command, function))
 
 
-def _log_to(home: Path, verbose: bool) -> None:
-    """Log to the home's log file, and to standard error with ``-v``; keys are blanked out in both."""
-    handlers: list[logging.Handler] = []
+def _log_to(home: Path) -> None:
+    """Log to the home's log file as well.
+
+    Raises
+    ------
+    ConfigurationError
+        The home cannot be written.
+    """
     try:
         (home / LOGS).mkdir(parents=True, exist_ok=True)
-        handlers.append(RotatingFileHandler(home / LOGS / "barograph.log", maxBytes=1_000_000, backupCount=3))
+        handler = RotatingFileHandler(home / LOGS / "barograph.log", maxBytes=1_000_000, backupCount=3)
     except OSError as error:
         raise ConfigurationError(
             f"the folder {home} cannot be written ({error}); choose another one with --home"
         ) from error
-    if verbose:
-        handlers.append(logging.StreamHandler())
-    for handler in handlers:
-        handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+    logging.getLogger().addHandler(_redacting(handler))
+
+
+def _redacting(handler: logging.Handler) -> logging.Handler:
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler
 
 
 # Window and demo ----------------------------------------------------------------------------------
@@ -120,7 +128,7 @@ def _log_to(home: Path, verbose: bool) -> None:
 @click.pass_obj
 def app(context: Context) -> None:
     """Open the window."""
-    _log_to(context.home, context.verbose)
+    _log_to(context.home)
     open_window(context.home)
 
 

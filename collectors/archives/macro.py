@@ -103,6 +103,7 @@ def _cells(file: ArchiveFile, text: TextIOWrapper, now: str, tally: Tally) -> It
         raise UnreadableFile("has a header and no rows")
 
 
+PRICE_NAMES = {"open", "high", "low", "close"}  # a table of these would pass for one of series
 Parser = Callable[[int, list[str]], Iterable[Cell]]
 
 
@@ -114,6 +115,8 @@ def _parser_of(header: list[str], stem: str) -> Parser | None:
         return None
     if "value" in names:
         return _long_parser(names, date_at, stem)
+    if set(names) >= PRICE_NAMES:
+        raise UnreadableFile("holds prices, not macro figures: run `barograph import prices` on it")
     columns = [(at, name) for at, name in enumerate(header) if at != date_at]
     vintages = [VINTAGE.fullmatch(name) for _, name in columns]
     if columns and all(vintages):

@@ -59,6 +59,7 @@ def fetch_finbert(models_dir: Path, *, progress: Progress = silent, endpoint: st
         logger.info("FinBERT is at %s already", folder)
         return folder
     partial = models_dir / f"{FOLDER}.partial"
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are told once, at the end
     with _hub_errors(partial):
         partial.mkdir(parents=True, exist_ok=True)
         listed = _list_files(endpoint)

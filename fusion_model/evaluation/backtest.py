@@ -205,7 +205,7 @@ def _check(
     if tickers is not None and not tickers:
         raise BadInput("a backtest needs at least one ticker")
     if not horizons or set(horizons) - set(HORIZONS):
-        raise BadInput(f"horizons are {HORIZONS} sessions, not {tuple(horizons)}")
+        raise BadInput(f"horizons are 1, 5 and 20 sessions, not {', '.join(map(str, horizons)) or 'none'}")
     if not out.parent.is_dir():
         raise BadInput(f"the folder {out.parent} does not exist; make it first")
     if out.is_dir():

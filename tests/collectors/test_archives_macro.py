@@ -133,3 +133,12 @@ def test_a_file_without_anything_usable_is_refused(
 def test_a_value_column_needs_a_file_named_after_the_series(db: sqlite3.Connection, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"call it SERIES\.csv"):
         import_macro(db, [write(tmp_path, "date,value\n2020-01-01,1\n", "my figures.csv")], now=NOW)
+
+
+def test_a_table_of_prices_is_no_table_of_series(db: sqlite3.Connection, tmp_path: Path) -> None:
+    """Its columns open, high, low, close once became four macro series."""
+    path = tmp_path / "prices.csv"
+    path.write_text("Date,Open,High,Low,Close,Volume\n2020-01-02,10,11,9,10,100\n")
+    with pytest.raises(BadInput, match="import prices"):
+        import_macro(db, [path], now=NOW)
+    assert store.load_macro(db, "9999") == []

@@ -149,6 +149,24 @@ def test_a_session_that_is_none_is_bad_input(barograph: Barograph, bars: Path, a
     assert said in err
 
 
+def test_an_error_of_a_user_is_a_sentence_and_no_traceback(home: Path) -> None:
+    """A command without a log file once printed the whole stack before its sentence."""
+    command = [
+        sys.executable,
+        "-m",
+        "desktop_app",
+        "--home",
+        str(home),
+        "export",
+        "forecasts",
+        "--out",
+        "x.csv",
+    ]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 4
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_a_missing_key_says_which_and_where_to_get_it(
     barograph: Barograph, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOGS, EXPORTS = "logs", "exports"
+X11_LIBRARIES = (  # what Qt 6's xcb plugin links to beyond libX11
+    "libxcb-cursor.so.0",
+    "libxcb-icccm.so.4",
+    "libxcb-image.so.0",
+    "libxcb-keysyms.so.1",
+    "libxcb-render-util.so.0",
+    "libxcb-xkb.so.1",
+    "libxkbcommon-x11.so.0",
+)
+DEBIAN_PACKAGES = (
+    "libegl1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-xkb1 "
+    "libxkbcommon-x11-0"
+)
 
 
 @dataclass
@@ -138,18 +151,43 @@ def open_window(home: Path) -> None:
     Raises
     ------
     ConfigurationError
-        There is no display.
+        There is no display, or a library that Qt draws with is missing.
     """
     if not has_display():
         raise ConfigurationError(
             "there is no display to open a window on; use `barograph export forecasts --out FILE.csv`, "
             "or any other command of `barograph --help`"
         )
-    from desktop_app.gui.main_window import run_app
-
+    missing = missing_display_libraries()
+    try:
+        if missing:
+            raise ImportError(f"{missing[0]} is not installed")
+        from desktop_app.gui.main_window import run_app
+    except ImportError as error:
+        raise ConfigurationError(
+            f"the window needs libraries of the system that are missing ({error}); on Debian and Ubuntu: "
+            f"sudo apt install {DEBIAN_PACKAGES}"
+        ) from error
     code = run_app(home)
     if code:
         sys.exit(code)
+
+
+def missing_display_libraries() -> list[str]:
+    """Return what Qt's plugin for X11 needs and this Linux does not have; Qt itself would abort."""
+    import ctypes
+    import os
+
+    on_x11 = sys.platform == "linux" and not (
+        os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")
+    )
+    missing = []
+    for name in X11_LIBRARIES if on_x11 else ():
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            missing.append(name)
+    return missing
 
 
 def has_display() -> bool:
@@ -178,11 +216,11 @@ def demo(context: Context, tell: Progress, headless: bool) -> dict[str, Any]:
         out.parent.mkdir(parents=True, exist_ok=True)
         rows = export_forecasts(db, out, as_of=last)
         forecasts = findings.load_forecasts(db, last)
-    if headless or not has_display():
+    # The window runs in a process of its own, which never loads torch.
+    window = [sys.executable, "-m", "desktop_app", "--home", str(context.home), "app"]
+    if headless or not has_display() or subprocess.call(window) != 0:  # noqa: S603
         context.voice.say(forecast_table(forecasts))
         context.voice.say(f"\nForecasts as of {last}, with all quantiles: {out}")
-    else:  # in a process of its own, which never loads torch
-        subprocess.call([sys.executable, "-m", "desktop_app", "--home", str(context.home), "app"])  # noqa: S603
     return {"home": str(context.home), "as_of_session": last, "forecasts": rows, "csv": str(out)}
 
 

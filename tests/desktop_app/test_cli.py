@@ -241,6 +241,21 @@ def test_the_window_needs_a_display(barograph: Barograph, monkeypatch: pytest.Mo
     assert "no display" in err
 
 
+def test_a_missing_library_of_the_system_is_named_with_its_packages(
+    barograph: Barograph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without libxcb-icccm4 Qt once aborted the process with a message about reinstalling."""
+    for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":77")
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("desktop_app.cli.X11_LIBRARIES", ("libnot-there.so.9",))
+    code, _, err = barograph("app")
+    assert code == 3
+    assert "libnot-there.so.9 is not installed" in err
+    assert "sudo apt install libegl1" in err
+
+
 def test_status_as_json_tells_coverage(barograph: Barograph, bars: Path) -> None:
     barograph("import", "prices", str(bars))
     code, out, _ = barograph("--json", "status")

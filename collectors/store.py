@@ -417,6 +417,19 @@ def load_macro(
     )
 
 
+def load_earnings(
+    db: sqlite3.Connection, known_at: str, tickers: Sequence[str] | None = None
+) -> list[tuple[str, str, str, str]]:
+    """Return (ticker, announced_on, time_of_day, available_at) of every date known at an instant."""
+    return _select_in(
+        db,
+        "SELECT ticker, announced_on, time_of_day, available_at FROM earnings_announcement "
+        "WHERE available_at <= ? {tickers} ORDER BY ticker, available_at, id",
+        (known_at,),
+        tickers,
+    )
+
+
 def load_tickers(db: sqlite3.Connection, known_at: str = "9999") -> list[str]:
     """Return the tickers that have at least one bar known at an instant, sorted."""
     rows = db.execute(

@@ -24,6 +24,7 @@ from collectors.errors import (
 from collectors.progress import Progress, silent
 from fusion_model.errors import FusionModelError, NotEnoughHistory
 
+MESSAGE_WIDTH = 22  # beside a bar, so that a line fits into 80 columns
 DEFECT, USAGE, MISSING, BAD_INPUT, BUSY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 # What must never stand in a log or a message: values of parameters that carry keys.
@@ -133,13 +134,13 @@ def plain(value: Any) -> Any:
 @contextmanager
 def _bars() -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description:<34}"),
-        BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.description:<26}"),
+        BarColumn(bar_width=16),
+        TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[message]}"),
     )
@@ -149,7 +150,8 @@ def _bars() -> Iterator[Progress]:
         def tell(stage: str, done: int, total: int, message: str = "") -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=max(total, 1), message=message)
-            bars.update(tasks[stage], completed=done, total=max(total, 1), message=message[:48])
+            end = message if len(message) <= MESSAGE_WIDTH else f"…{message[1 - MESSAGE_WIDTH :]}"
+            bars.update(tasks[stage], completed=done, total=max(total, 1), message=end)
 
         yield tell
 

@@ -12,7 +12,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion_model.dataset.earnings import reaction_size
 from fusion_model.dataset.panel import CLOSE, HIGH, LOW, OPEN, VOLUME, FloatArray, Panel
+from fusion_model.findings import HORIZONS
 
 Float32Array: TypeAlias = NDArray[np.float32]
 
@@ -56,6 +58,13 @@ PRICE_FEATURES = (
     "dispersion",
     "beta",
     "log_volatility",
+    "reaction_today",
+    "reaction_next",
+    "reactions_in_5",
+    "reactions_in_20",
+    "reaction_size",
+    "reaction_next_by_size",
+    "reaction_next_by_volatility",
 )
 SENTIMENT_FEATURES = ("tone", "tone_5", "tone_spread", "post_count", "post_surprise", "posts_missing")
 
@@ -74,7 +83,10 @@ class Features:
         Level and change of each series, not scaled; NaN before the first release.
     macro_names : tuple of M str
     scale : ndarray (T, N)
-        Daily EWMA volatility of log returns: the anchor that forecasts start from; NaN as price.
+        Daily EWMA volatility of log returns; NaN as price.
+    anchor : ndarray (T, N, H)
+        The volatility that a forecast over each horizon starts from: ``scale`` times the square root of the
+        horizon, wider where a report is expected in it; NaN as price.
     """
 
     price: Float32Array
@@ -82,6 +94,7 @@ class Features:
     macro: Float32Array
     macro_names: tuple[str, ...]
     scale: FloatArray
+    anchor: FloatArray
 
 
 def build_features(panel: Panel) -> Features:
@@ -102,6 +115,9 @@ def build_features(panel: Panel) -> Features:
     level = price[:, :, PRICE_FEATURES.index("log_volatility")]
     count = np.isfinite(level).sum(axis=1)
     price[:, :, relative] = level - (_sum_over_tickers(level) / np.maximum(count, 1))[:, None]
+    anchor = scale[:, :, None] * np.sqrt(np.array(HORIZONS, dtype=np.float64))
+    if panel.earnings is not None:
+        anchor = anchor * _add_reactions(price, panel, scale)
     macro_names, macro = _macro_features(panel)
     return Features(
         price=price,
@@ -109,7 +125,36 @@ def build_features(panel: Panel) -> Features:
         macro=macro,
         macro_names=macro_names,
         scale=scale,
+        anchor=anchor,
     )
+
+
+def _add_reactions(price: Float32Array, panel: Panel, scale: FloatArray) -> FloatArray:
+    """Write the reaction features into (T, N, F), and return how much wider each horizon is, (T, N, H).
+
+    The variance of h sessions with n reactions of size k among them is 1 + n (k - 1) / h times the usual one.
+    """
+    assert panel.earnings is not None  # noqa: S101  the caller asked
+    today, ahead = panel.earnings[:, :, 0], panel.earnings[:, :, 1:]
+    before = np.full(scale.shape, np.nan)
+    before[1:] = scale[:-1]
+    size = reaction_size(today, panel.log_returns, before)
+    spread = 0.5 * np.log(size)
+    columns = {
+        "reaction_today": today,
+        "reaction_next": ahead[:, :, 0],
+        "reactions_in_5": ahead[:, :, 1],
+        "reactions_in_20": ahead[:, :, 2],
+        "reaction_size": spread,
+        "reaction_next_by_size": ahead[:, :, 0] * spread,
+        "reaction_next_by_volatility": ahead[:, :, 0] * price[:, :, PRICE_FEATURES.index("ewma_to_66")],
+    }
+    ready = np.isfinite(scale)
+    for name, values in columns.items():
+        price[:, :, PRICE_FEATURES.index(name)] = np.where(ready, values, np.nan)
+    lengths = np.array(HORIZONS, dtype=np.float64)
+    variance = 1.0 + np.minimum(ahead, lengths) * (size[:, :, None] - 1.0) / lengths
+    return np.asarray(np.sqrt(np.maximum(variance, 0.25)))
 
 
 @dataclass(frozen=True)
@@ -203,6 +248,7 @@ def _own_features(
         "beta": beta,
         "log_volatility": np.log(base) + 4.2,  # about zero for a stock of 1.5 % a day
         "volatility_to_cross_section": np.zeros(len(rows)),  # filled once all tickers are known
+        **{name: np.zeros(len(rows)) for name in PRICE_FEATURES if name.startswith("reaction")},  # so too
     }
     stacked = np.stack([columns[name] for name in PRICE_FEATURES], axis=1)
     return np.clip(stacked, -CLIP, CLIP).astype(np.float32), anchor

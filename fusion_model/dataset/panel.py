@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from collectors import store
 from collectors.market_calendar import session_after, session_close, sessions_between
+from fusion_model.dataset.earnings import BEYOND, reaction_calendar
 from fusion_model.errors import NotEnoughHistory
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -51,6 +52,9 @@ class Panel:
     macro_series : tuple of M str
     scorer : str
         Who scored the posts; empty where nobody did.
+    earnings : ndarray (T, N, 4), optional
+        Reactions to earnings reports: in that session, and expected among the next 1, 5, 20 sessions as
+        known at its close (see dataset.earnings); None where no announcement is stored.
     """
 
     sessions: tuple[str, ...]
@@ -62,6 +66,7 @@ class Panel:
     macro: FloatArray
     macro_series: tuple[str, ...]
     scorer: str = ""
+    earnings: FloatArray | None = None
 
     @cached_property
     def present(self) -> BoolArray:
@@ -133,7 +138,13 @@ class Panel:
             sentiment=_take(self.sentiment[:stop], listed),
             macro=_take(self.macro[:stop], spoken),
             macro_series=tuple(self.macro_series[m] for m in spoken),
+            earnings=None if self.earnings is None else _unless_empty(_take(self.earnings[:stop], listed)),
         )
+
+
+def _unless_empty(calendar: FloatArray) -> FloatArray | None:
+    """A calendar in which nothing was known is none."""
+    return calendar if calendar.any() else None
 
 
 def _take(values: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
@@ -201,6 +212,22 @@ def load_panel(
         macro=macro,
         macro_series=macro_series,
         scorer=scorer,
+        earnings=_earnings_as_known(db, sessions, names, known_at),
+    )
+
+
+def _earnings_as_known(
+    db: sqlite3.Connection, sessions: Sequence[str], tickers: Sequence[str], known_at: str
+) -> FloatArray | None:
+    """Return (T, N, 4) as dataset.earnings has it, or None where no announcement is stored."""
+    rows = store.load_earnings(db, known_at, tickers)
+    if not rows:
+        return None
+    last = sessions[-1]
+    later = sessions_between(session_after(last, 1), session_after(last, BEYOND))
+    reach = [*sessions, *later]
+    return _unless_empty(
+        reaction_calendar(rows, tickers, reach, [session_close(session) for session in reach])
     )
 
 

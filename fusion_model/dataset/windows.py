@@ -85,10 +85,9 @@ def scale_features(features: Features, scaling: Scaling) -> NetworkInput:
     )
 
 
-def standardised_targets(panel: Panel, scale: FloatArray, stop: int) -> Float32Array:
-    """Return (N, T, H): forward returns in units of the anchor, NaN unless complete before row ``stop``."""
-    targets = np.stack([panel.forward_returns(h) / np.sqrt(h) for h in HORIZONS], axis=2)
-    targets = targets / scale[:, :, None]
+def standardised_targets(panel: Panel, anchor: FloatArray, stop: int) -> Float32Array:
+    """Return (N, T, H): forward returns in units of the anchor (T, N, H), NaN unless complete by ``stop``."""
+    targets = np.stack([panel.forward_returns(horizon) for horizon in HORIZONS], axis=2) / anchor
     for k, horizon in enumerate(HORIZONS):
         targets[max(stop - horizon, 0) :, :, k] = np.nan
     return np.ascontiguousarray(targets.transpose(1, 0, 2), dtype=np.float32)

@@ -46,7 +46,7 @@ from fusion_model.forecasting.training import fit_network, one_thread
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "model.json"
 DECIMALS = 8  # of log returns, everywhere they are written
 
@@ -114,8 +114,8 @@ class FusionForecaster:
         scaling = fit_scaling(features, split.fit)
         data = scale_features(features, scaling)
         purge = max(HORIZONS)
-        fit_targets = standardised_targets(panel, features.scale, split.fit + purge)
-        validation_targets = standardised_targets(panel, features.scale, split.validation_stop + purge)
+        fit_targets = standardised_targets(panel, features.anchor, split.fit + purge)
+        validation_targets = standardised_targets(panel, features.anchor, split.validation_stop + purge)
         self._progress("features", 1, 1)
         with one_thread():
             fitted = [
@@ -246,7 +246,7 @@ class _Prepared:
 
     panel: Panel
     data: NetworkInput
-    scale: FloatArray  # (T, N)
+    anchor: FloatArray  # (T, N, H)
     forward: tuple[FloatArray, ...]  # per horizon (T, N)
     forecast: Float32Array  # (T, N, 2, H): log scale, and location in units of it
     filled: np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -257,7 +257,7 @@ class _Prepared:
             self.forecast[t] = forecast_shape(state.networks, self.data, t, state.config.lookback)
             self.filled[t] = True
         log_scale, location = self.forecast[t, :, 0, k], self.forecast[t, :, 1, k]
-        return self.scale[t] * np.sqrt(HORIZONS[k]) * np.exp(log_scale), location.astype(np.float64)
+        return self.anchor[t, :, k] * np.exp(log_scale), location.astype(np.float64)
 
     def residuals(self, state: FittedState, t: int, k: int) -> FloatArray:
         """Returns that had come true at ``t`` in units of the scale that was forecast for them, (<=K, N)."""
@@ -286,7 +286,7 @@ def _prepare(panel: Panel, state: FittedState) -> _Prepared:
     return _Prepared(
         panel=panel,
         data=scale_features(features, state.scaling),
-        scale=features.scale,
+        anchor=features.anchor,
         forward=tuple(panel.forward_returns(horizon) for horizon in HORIZONS),
         forecast=forecast,
         filled=filled,

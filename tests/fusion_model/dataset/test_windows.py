@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fusion_model.dataset.features import Features, build_features
+from fusion_model.dataset.features import PRICE_FEATURES, Features, build_features
 from fusion_model.dataset.panel import Panel
 from fusion_model.dataset.windows import (
     MIN_FIT_SESSIONS,
@@ -52,8 +52,8 @@ def test_the_parts_of_a_split_lie_a_purge_apart() -> None:
 def test_purge_leaves_no_target_inside_the_next_part(panel: Panel, features: Features, held_out: int) -> None:
     split = purged_split(700, 60, held_out)
     purge = max(HORIZONS)
-    fit = standardised_targets(panel, features.scale, split.fit + purge)[:, : split.fit]
-    stopping = standardised_targets(panel, features.scale, split.validation_stop + purge)
+    fit = standardised_targets(panel, features.anchor, split.fit + purge)[:, : split.fit]
+    stopping = standardised_targets(panel, features.anchor, split.validation_stop + purge)
     stopping = stopping[:, split.validation : split.validation_stop]
     for k, horizon in enumerate(HORIZONS):
         last_fit = np.flatnonzero(np.isfinite(fit[0, :, k]))[-1] + horizon
@@ -73,7 +73,7 @@ def test_a_short_history_is_refused_with_the_numbers() -> None:
 
 def test_targets_are_forward_returns_in_units_of_the_anchor() -> None:
     panel = panel_of(np.full((30, 1), 0.02))
-    targets = standardised_targets(panel, np.full((30, 1), 0.01), stop=26)
+    targets = standardised_targets(panel, np.tile(0.01 * np.sqrt(HORIZONS), (30, 1, 1)), stop=26)
     assert targets.shape == (1, 30, 3)
     np.testing.assert_allclose(targets[0, 0], [2.0, 2.0 * np.sqrt(5.0), 2.0 * np.sqrt(20.0)], rtol=1e-6)
     known = [int(np.isfinite(targets[0, :, k]).sum()) for k in range(3)]
@@ -96,7 +96,9 @@ def test_scaling_reads_the_rows_of_the_fit_alone(features: Features) -> None:
 
 def test_scaled_features_of_the_fit_have_mean_0_and_deviation_1(features: Features) -> None:
     data = scale_features(features, fit_scaling(features, 400))
-    fitted = data.price[:, :400][data.ready[:, :400]]
+    moving = [name for name in PRICE_FEATURES if not name.startswith("reaction")]  # no calendar is stored
+    columns = [PRICE_FEATURES.index(name) for name in moving]
+    fitted = data.price[:, :400][data.ready[:, :400]][:, columns]
     np.testing.assert_allclose(fitted.mean(axis=0), 0.0, atol=1e-3)
     np.testing.assert_allclose(fitted.std(axis=0), 1.0, atol=1e-3)
     assert not data.price[~data.ready].any()

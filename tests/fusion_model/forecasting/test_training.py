@@ -40,8 +40,8 @@ def parts_of(panel: Panel) -> Parts:
     split = purged_split(len(panel.sessions), CONFIG.validation_sessions, 0)
     features = build_features(panel)
     data = scale_features(features, fit_scaling(features, split.fit))
-    fit = standardised_targets(panel, features.scale, split.fit + 20)
-    return data, fit, standardised_targets(panel, features.scale, split.validation_stop + 20), split
+    fit = standardised_targets(panel, features.anchor, split.fit + 20)
+    return data, fit, standardised_targets(panel, features.anchor, split.validation_stop + 20), split
 
 
 def fitted(parts: Parts, config: FusionConfig, seed: int = 1) -> FittedNetwork:

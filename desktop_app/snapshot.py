@@ -19,6 +19,7 @@ from collectors.store import (
     load_actions,
     load_bars,
     load_closing_instants,
+    load_earnings,
     load_newest_sessions,
     load_posts,
     load_scored_posts,
@@ -34,6 +35,7 @@ from desktop_app.words import (
     count,
     forecast_in_words,
     money,
+    next_report,
     percent,
     short_count,
 )
@@ -241,6 +243,8 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
     stored = _newest_forecasts(db, [ticker]).get(ticker, [])
     forecasts = tuple(_in_currency(forecast, splits) for forecast in stored)
     closing = [bar.close for bar in bars]
+    announced = [(on, at_time) for _, on, at_time, _ in load_earnings(db, instants[-1], [ticker])]
+    report = next_report(announced, sessions[-1])
     return Snapshot(
         ticker=ticker,
         name=company_name(ticker),
@@ -253,7 +257,7 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
         splits=tuple((bisect_left(sessions, session), ratio) for session, ratio in splits),
         forecasts=forecasts,
         forecast_position=bisect_left(sessions, forecasts[0].as_of_session) if forecasts else len(bars) - 1,
-        words=forecast_in_words(ticker, forecasts, load_scorecard(db), sessions[-1]),
+        words=forecast_in_words(ticker, forecasts, load_scorecard(db), sessions[-1], report),
         alerts=tuple(load_alerts(db, settings, ticker)),
     )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from fusion_model.findings import FUSION_MODEL, QUANTILE_LEVELS, ScoreRow
 
@@ -16,6 +16,7 @@ BASELINE_NAMES = {
     "ewma_fhs": "filtered historical simulation",
     "gjr_garch_t": "GJR-GARCH-t",
 }
+QUARTER = timedelta(days=91)  # from one earnings report to the next, until its date is known
 CLEAR_DIFFERENCE = 2.0  # |t| of the Diebold-Mariano test; below it two methods cannot be told apart
 
 
@@ -134,6 +135,7 @@ def forecast_in_words(
     forecasts: Sequence[PriceForecast],
     scores: Sequence[ScoreRow] = (),
     last_session: str = "",
+    report: str = "",
 ) -> ForecastWords | None:
     """Say a ticker's forecast and how far it may be trusted; None without a forecast.
 
@@ -145,6 +147,8 @@ def forecast_in_words(
         The newest scorecard; empty where nothing has been measured.
     last_session : str
         The newest session with a price: a forecast older than it says so.
+    report : str
+        What is known of the next earnings report (see next_report); empty where nothing is.
     """
     if not forecasts:
         return None
@@ -165,8 +169,23 @@ def forecast_in_words(
         direction=_direction(own),
         direction_unproven=not skilled,
         accuracy=_accuracy(own),
-        notes=_notes(first),
+        notes=(*((report,) if report else ()), *_notes(first)),
     )
+
+
+def next_report(announcements: Iterable[tuple[str, str]], last_session: str) -> str:
+    """Say when a company reports next, from (date, time of day) of what was announced; empty without any."""
+    dates = dict(sorted(announcements))
+    if not dates:
+        return ""
+    ahead = [on for on in dates if on > last_session]
+    if ahead:
+        when = {"pre": ", before the open", "post": ", after the close"}.get(dates[ahead[0]], "")
+        return f"Earnings report on {day(ahead[0])}{when}: ranges that reach past it are wider."
+    expected = (date.fromisoformat(max(dates)) + QUARTER).isoformat()
+    if expected <= last_session:
+        return "When the next earnings report comes is not known: ranges leave it out."
+    return f"The next earnings report is expected around {day(expected)}; its date is not known yet."
 
 
 def _as_of(forecast: PriceForecast, last_session: str) -> str:

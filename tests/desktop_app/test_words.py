@@ -6,7 +6,16 @@ import math
 
 import pytest
 
-from desktop_app.words import PriceForecast, age, forecast_in_words, money, odds, percent, short_count
+from desktop_app.words import (
+    PriceForecast,
+    age,
+    forecast_in_words,
+    money,
+    next_report,
+    odds,
+    percent,
+    short_count,
+)
 from fusion_model.findings import QUANTILE_LEVELS
 from tests.desktop_app.facts import score
 
@@ -97,3 +106,33 @@ def test_numbers_are_said_as_people_say_them() -> None:
         "today",
         "5 years ago",
     ]
+
+
+@pytest.mark.parametrize(
+    ("announcements", "sentence"),
+    [
+        ([], ""),
+        (
+            [("2021-01-27", "post"), ("2021-04-28", "post")],
+            "Earnings report on 28 Apr 2021, after the close: ranges that reach past it are wider.",
+        ),
+        (
+            [("2021-01-27", "unknown")],
+            "The next earnings report is expected around 28 Apr 2021; its date is not known yet.",
+        ),
+        (
+            [("2020-07-30", "pre")],
+            "When the next earnings report comes is not known: ranges leave it out.",
+        ),
+    ],
+)
+def test_the_next_report_is_told_as_far_as_it_is_known(
+    announcements: list[tuple[str, str]], sentence: str
+) -> None:
+    assert next_report(announcements, "2021-03-30") == sentence
+
+
+def test_a_report_ahead_stands_among_the_notes() -> None:
+    words = forecast_in_words("AAA", [said()], report="Earnings report on 28 Apr 2021.")
+    assert words is not None
+    assert words.notes[0] == "Earnings report on 28 Apr 2021."

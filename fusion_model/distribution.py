@@ -6,6 +6,7 @@ Shapes: N tickers, Q quantiles at QUANTILE_LEVELS, P samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +18,15 @@ from fusion_model.findings import QUANTILE_LEVELS, Forecast
 
 LEVELS: FloatArray = np.array(QUANTILE_LEVELS)
 NORMAL_SCORES: FloatArray = ndtri(LEVELS)  # where a standard normal has these quantiles
+
+
+class Distributions(NamedTuple):
+    """Of n tickers at one horizon: quantiles (n, Q), and mean, prob_up and volatility (n,)."""
+
+    quantiles: FloatArray
+    mean: FloatArray
+    prob_up: FloatArray
+    volatility: FloatArray
 
 
 def cumulative_probability(

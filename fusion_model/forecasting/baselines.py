@@ -7,8 +7,8 @@ What ``predict`` says as of a session is the same from any panel that holds it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,27 +16,19 @@ from numpy.typing import NDArray
 from fusion_model.dataset.panel import FloatArray, Panel
 from fusion_model.distribution import (
     NORMAL_SCORES,
+    Distributions,
     as_forecasts,
     sample_quantiles,
     share_above_zero,
 )
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import HORIZONS, Forecast
-from fusion_model.forecasting.garch import GjrGarchT
-from fusion_model.forecasting.return_history import ReturnHistory
+from fusion_model.forecasting.garch import Filtered, GjrGarch, GjrGarchT, expected_variance
+from fusion_model.forecasting.return_history import MIN_RETURNS, POOL_SESSIONS, ReturnHistory
 
 # Sessions of history that hold the returns of each horizon: overlapping ones repeat themselves, so a
 # longer horizon looks further back.
 SIMULATION_SESSIONS = {1: 250, 5: 500, 20: 1000}
-
-
-class _Distributions(NamedTuple):
-    """Of n tickers at one horizon: quantiles (n, Q), and mean, prob_up and volatility (n,)."""
-
-    quantiles: FloatArray
-    mean: FloatArray
-    prob_up: FloatArray
-    volatility: FloatArray
 
 
 class _FromReturns(ABC):
@@ -79,7 +71,7 @@ class _FromReturns(ABC):
     @abstractmethod
     def _distributions(
         self, history: ReturnHistory, row: int, columns: NDArray[np.intp], horizon: int
-    ) -> _Distributions: ...
+    ) -> Distributions: ...
 
 
 class PersistenceEwma(_FromReturns):
@@ -89,10 +81,10 @@ class PersistenceEwma(_FromReturns):
 
     def _distributions(
         self, history: ReturnHistory, row: int, columns: NDArray[np.intp], horizon: int
-    ) -> _Distributions:
+    ) -> Distributions:
         spread = history.latest(history.ewma_volatility, row, columns) * np.sqrt(horizon)
         still = np.zeros(len(columns))
-        return _Distributions(spread[:, None] * NORMAL_SCORES, still, still + 0.5, spread)
+        return Distributions(spread[:, None] * NORMAL_SCORES, still, still + 0.5, spread)
 
 
 class HistoricalSimulation(_FromReturns):
@@ -105,9 +97,9 @@ class HistoricalSimulation(_FromReturns):
 
     def _distributions(
         self, history: ReturnHistory, row: int, columns: NDArray[np.intp], horizon: int
-    ) -> _Distributions:
+    ) -> Distributions:
         sample = history.overlapping(row, columns, horizon, SIMULATION_SESSIONS[horizon])
-        return _Distributions(
+        return Distributions(
             sample_quantiles(sample),
             np.nanmean(sample, axis=0),
             share_above_zero(sample),
@@ -122,22 +114,65 @@ class EwmaFhs(_FromReturns):
 
     def _distributions(
         self, history: ReturnHistory, row: int, columns: NDArray[np.intp], horizon: int
-    ) -> _Distributions:
+    ) -> Distributions:
         spread = history.latest(history.ewma_volatility, row, columns) * np.sqrt(horizon)
-        shape = history.ewma_residuals(horizon, row)
-        return _Distributions(
-            spread[:, None] * sample_quantiles(shape[:, None]),
-            spread * shape.mean(),
-            np.full(len(columns), share_above_zero(shape[:, None])[0]),
-            spread * shape.std(),
-        )
+        return in_shape(spread, history.ewma_residuals(horizon, row))
 
 
-def baselines() -> dict[str, Callable[[], PersistenceEwma | HistoricalSimulation | EwmaFhs | GjrGarchT]]:
+class GjrGarchFhs(GjrGarch):
+    """Baseline: GJR-GARCH volatility, with the shape of all tickers' standardised returns of 1,000 sessions.
+
+    A return over a horizon is standardised by the deviation that was expected for the whole of it, mean
+    reversion included. Barone-Adesi, Giannopoulos & Vosper (1999), Journal of Futures Markets 19.
+    """
+
+    model = "gjr_garch_fhs"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._residuals: dict[int, FloatArray] = {}  # (T, N) by horizon, where the return ended
+
+    def _prepare(self, filtered: Filtered) -> None:
+        self._residuals = {
+            horizon: filtered.history.standardised(
+                np.sqrt(expected_variance(filtered.parameters, filtered.variance, horizon)), horizon
+            )
+            for horizon in HORIZONS
+        }
+
+    def _distributions(
+        self, filtered: Filtered, row: int, columns: NDArray[np.intp]
+    ) -> Mapping[int, Distributions]:
+        variance = filtered.history.latest(filtered.variance, row, columns)
+        # What stands in for the parameters of a ticker that came after the fit is its first year, whole.
+        settled = np.flatnonzero(filtered.history.count[row] >= MIN_RETURNS)
+        said: dict[int, Distributions] = {}
+        for horizon in HORIZONS:
+            spread = np.sqrt(expected_variance(filtered.parameters.of(columns), variance, horizon))
+            window = self._residuals[horizon][max(0, row + 1 - POOL_SESSIONS) : row + 1, settled]
+            said[horizon] = in_shape(spread, window[np.isfinite(window)])
+        return said
+
+
+def in_shape(spread: FloatArray, shape: FloatArray) -> Distributions:
+    """Return distributions of n widths (n,) that all have the shape of one sample (P,)."""
+    return Distributions(
+        spread[:, None] * sample_quantiles(shape[:, None]),
+        spread * shape.mean(),
+        np.full(len(spread), share_above_zero(shape[:, None])[0]),
+        spread * shape.std(),
+    )
+
+
+Baseline: TypeAlias = PersistenceEwma | HistoricalSimulation | EwmaFhs | GjrGarchT | GjrGarchFhs
+
+
+def baselines() -> dict[str, Callable[[], Baseline]]:
     """Return what makes a fresh one of each baseline, by model name."""
     return {
         PersistenceEwma.model: PersistenceEwma,
         HistoricalSimulation.model: HistoricalSimulation,
         EwmaFhs.model: EwmaFhs,
         GjrGarchT.model: GjrGarchT,
+        GjrGarchFhs.model: GjrGarchFhs,
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from scipy.special import stdtr, stdtrit
 from fusion_model.dataset.panel import FloatArray, Panel
 from fusion_model.distribution import (
     LEVELS,
+    Distributions,
     as_forecasts,
     sample_quantiles,
     share_above_zero,
@@ -68,26 +70,30 @@ class _Arrays(NamedTuple):
         return self.alpha + self.gamma / 2 + self.beta
 
 
-class GjrGarchT:
-    """Baseline: GJR-GARCH(1,1,1) with Student-t shocks and a constant mean.
+class Filtered(NamedTuple):
+    """What a panel's history means under fitted parameters."""
+
+    history: ReturnHistory
+    parameters: _Arrays
+    variance: FloatArray  # (K, N), of the next own bar
+
+
+class GjrGarch(ABC):
+    """GJR-GARCH(1,1,1) with a constant mean, fitted for each ticker; what is made of its volatility differs.
 
     ``fit`` estimates each ticker's parameters on its last FIT_RETURNS returns; ``predict`` filters
-    forward with them. One session ahead the distribution is the t itself; further ahead it is
-    simulated with the same shocks for every session and ticker, stratified to have variance one.
-    A ticker whose estimation fails, or which was not there at ``fit``, takes the medians of the
-    others with its own variance: ``fallbacks`` names them and why.
+    forward with them. A ticker whose estimation fails, or which was not there at ``fit``, takes the
+    medians of the others with its own variance: ``fallbacks`` names them and why.
     """
 
-    model = "gjr_garch_t"
+    model: str
 
-    def __init__(self, *, seed: int = 0, paths: int = 2000) -> None:
+    def __init__(self) -> None:
         self.model_version = "1"
         self.fallbacks: dict[str, str] = {}
         self._parameters: dict[str, GarchParameters] = {}
         self._typical: GarchParameters | None = None
-        self._filtered: _Filtered | None = None
-        rng = np.random.default_rng(seed)
-        self._order = np.stack([rng.permutation(paths) for _ in range(max(HORIZONS))])  # (H, P)
+        self._filtered: Filtered | None = None
 
     def fit(self, panel: Panel, sessions: Sequence[str]) -> None:
         """Estimate the parameters of every ticker with a year of returns up to the last of ``sessions``.
@@ -141,22 +147,83 @@ class GjrGarchT:
         columns = filtered.history.ready(row)
         if not len(columns):
             return []
+        forecasts: list[Forecast] = []
+        for horizon, said in self._distributions(filtered, row, columns).items():
+            forecasts += as_forecasts(
+                panel, session, columns, horizon, said.quantiles,
+                mean=said.mean, prob_up=said.prob_up, volatility=said.volatility,
+                model=self.model, model_version=self.model_version,
+            )  # fmt: skip
+        return sorted(forecasts, key=lambda forecast: (forecast.ticker, forecast.horizon))
+
+    @abstractmethod
+    def _prepare(self, filtered: Filtered) -> None:
+        """Compute once a panel what ``_distributions`` needs of it."""
+
+    @abstractmethod
+    def _distributions(
+        self, filtered: Filtered, row: int, columns: NDArray[np.intp]
+    ) -> Mapping[int, Distributions]:
+        """Return what is said in a row of the panel, by horizon."""
+
+    def _filter(self, panel: Panel) -> Filtered:
+        """Return the panel's conditional variances, kept for the panel seen last."""
+        if self._typical is None:
+            raise NoModel("GJR-GARCH has not been fitted: call fit first")
+        if self._filtered is None or self._filtered.history.panel is not panel:
+            history = ReturnHistory(panel)
+            parameters = self._parameters_of(history, self._typical)
+            self._filtered = Filtered(history, parameters, conditional_variance(history, parameters))
+            self._prepare(self._filtered)
+        return self._filtered
+
+    def _parameters_of(self, history: ReturnHistory, typical: GarchParameters) -> _Arrays:
+        rows = []
+        for n, ticker in enumerate(history.panel.tickers):
+            if ticker in self._parameters:
+                rows.append(self._parameters[ticker])
+                continue
+            # Its first year alone sets the level: known at whichever session it is first forecast.
+            rows.append(_with_variance(typical, history.returns[: min(MIN_RETURNS, history.length[n]), n]))
+            if history.length[n] >= MIN_RETURNS and ticker not in self.fallbacks:
+                self.fallbacks[ticker] = "no year of returns at fit"
+                logger.warning("GJR-GARCH was fitted before %s had a year of returns: medians used", ticker)
+        return _Arrays(*np.array([astuple(row) for row in rows]).T)
+
+
+class GjrGarchT(GjrGarch):
+    """Baseline: GJR-GARCH with Student-t shocks.
+
+    One session ahead the distribution is the t itself; further ahead it is simulated with the same
+    shocks for every session and ticker, stratified to have variance one.
+    """
+
+    model = "gjr_garch_t"
+
+    def __init__(self, *, seed: int = 0, paths: int = 2000) -> None:
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        self._order = np.stack([rng.permutation(paths) for _ in range(max(HORIZONS))])  # (H, P)
+        self._shocks: NDArray[np.float32] = np.empty((paths, 0), dtype=np.float32)  # (P, N)
+
+    def _prepare(self, filtered: Filtered) -> None:
+        self._shocks = self._stratified(filtered.parameters)
+
+    def _distributions(
+        self, filtered: Filtered, row: int, columns: NDArray[np.intp]
+    ) -> Mapping[int, Distributions]:
         parameters = filtered.parameters.of(columns)
         variance = filtered.history.latest(filtered.variance, row, columns)
-        paths = self._simulate(parameters, filtered.shocks[:, columns], variance)
-        forecasts: list[Forecast] = []
+        paths = self._simulate(parameters, self._shocks[:, columns], variance)
+        said: dict[int, Distributions] = {}
         for horizon in HORIZONS:
             spread = np.sqrt(expected_variance(parameters, variance, horizon))
             if horizon == 1:
                 quantiles, prob_up = _student_t(parameters, spread)
             else:
                 quantiles, prob_up = sample_quantiles(paths[horizon]), share_above_zero(paths[horizon])
-            forecasts += as_forecasts(
-                panel, session, columns, horizon, quantiles,
-                mean=parameters.mu * horizon, prob_up=prob_up, volatility=spread,
-                model=self.model, model_version=self.model_version,
-            )  # fmt: skip
-        return sorted(forecasts, key=lambda forecast: (forecast.ticker, forecast.horizon))
+            said[horizon] = Distributions(quantiles, parameters.mu * horizon, prob_up, spread)
+        return said
 
     def _simulate(
         self, parameters: _Arrays, shocks: NDArray[np.float32], variance: FloatArray
@@ -178,46 +245,12 @@ class GjrGarchT:
                 paths[step] = total + parameters.mu * step
         return paths
 
-    def _filter(self, panel: Panel) -> _Filtered:
-        """Return the panel's conditional variances, kept for the panel seen last."""
-        if self._typical is None:
-            raise NoModel("GJR-GARCH has not been fitted: call fit first")
-        if self._filtered is None or self._filtered.history.panel is not panel:
-            history = ReturnHistory(panel)
-            parameters = self._parameters_of(history, self._typical)
-            self._filtered = _Filtered(
-                history, parameters, conditional_variance(history, parameters), self._shocks(parameters)
-            )
-        return self._filtered
-
-    def _parameters_of(self, history: ReturnHistory, typical: GarchParameters) -> _Arrays:
-        rows = []
-        for n, ticker in enumerate(history.panel.tickers):
-            if ticker in self._parameters:
-                rows.append(self._parameters[ticker])
-                continue
-            # Its first year alone sets the level: known at whichever session it is first forecast.
-            rows.append(_with_variance(typical, history.returns[: min(MIN_RETURNS, history.length[n]), n]))
-            if history.length[n] >= MIN_RETURNS and ticker not in self.fallbacks:
-                self.fallbacks[ticker] = "no year of returns at fit"
-                logger.warning("GJR-GARCH was fitted before %s had a year of returns: medians used", ticker)
-        return _Arrays(*np.array([astuple(row) for row in rows]).T)
-
-    def _shocks(self, parameters: _Arrays) -> NDArray[np.float32]:
+    def _stratified(self, parameters: _Arrays) -> NDArray[np.float32]:
         """Return (P, N) Student-t shocks of variance one, one from each of P equally likely strata."""
         paths = self._order.shape[1]
         strata = (np.arange(paths)[:, None] + 0.5) / paths
         shocks = stdtrit(parameters.freedom, strata)
         return np.asarray(shocks / np.sqrt(np.mean(shocks**2, axis=0)), dtype=np.float32)
-
-
-class _Filtered(NamedTuple):
-    """What a panel's history means under fitted parameters."""
-
-    history: ReturnHistory
-    parameters: _Arrays
-    variance: FloatArray  # (K, N), of the next own bar
-    shocks: NDArray[np.float32]  # (P, N)
 
 
 def estimate(returns: FloatArray) -> GarchParameters | None:

@@ -30,7 +30,13 @@ def test_the_demo_judges_its_forecasts_before_it_shows_todays_and_runs_twice_ali
         assert len(store.load_forecasts(db, LAST)) == 31 * 3
         assert {(row.model, row.baseline) for row in store.load_scores(db)} >= {
             ("fusion", baseline)
-            for baseline in ("persistence_ewma", "historical_simulation", "ewma_fhs", "gjr_garch_t")
+            for baseline in (
+                "persistence_ewma",
+                "historical_simulation",
+                "ewma_fhs",
+                "gjr_garch_t",
+                "gjr_garch_fhs",
+            )
         }
         newest = store.load_trained_model(db)
         assert newest is not None

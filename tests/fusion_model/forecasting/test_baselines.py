@@ -15,15 +15,16 @@ from fusion_model.errors import NoModel, NotEnoughHistory
 from fusion_model.findings import HORIZONS, QUANTILE_LEVELS, Forecast
 from fusion_model.forecasting.baselines import (
     EwmaFhs,
+    GjrGarchFhs,
     HistoricalSimulation,
     PersistenceEwma,
     baselines,
 )
-from fusion_model.forecasting.garch import GarchParameters, GjrGarchT, estimate, expected_variance
+from fusion_model.forecasting.garch import GarchParameters, GjrGarch, GjrGarchT, estimate, expected_variance
 from fusion_model.forecasting.return_history import ReturnHistory
 from tests.fusion_model.simulated import panel_of, random_walk, scaled, with_future_corrupted
 
-NAMES = ("persistence_ewma", "historical_simulation", "ewma_fhs", "gjr_garch_t")
+NAMES = ("persistence_ewma", "historical_simulation", "ewma_fhs", "gjr_garch_t", "gjr_garch_fhs")
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,37 @@ def test_filtered_simulation_pools_what_came_in_units_of_what_was_expected() -> 
     assert first.quantiles == pytest.approx(expected[-1, 0] * np.quantile(ratios, QUANTILE_LEVELS))
 
 
+def test_garch_residuals_are_pooled_in_units_of_the_whole_horizons_deviation() -> None:
+    panel = panel_of(np.stack([simulated_gjr(TRUTH, 1500, seed) for seed in (3, 4)], axis=1))
+    forecaster = GjrGarchFhs()
+    forecaster.fit(panel, panel.sessions)
+    history, parameters, variance = forecaster._filter(panel)
+    said = [f for f in forecaster.predict(panel, panel.sessions[-1]) if f.ticker == "T001"]
+    for forecast in said:
+        horizon = forecast.horizon
+        expected = np.sqrt(expected_variance(parameters, variance, horizon))  # after each return
+        moved = np.stack(
+            [np.convolve(history.returns[:, n], np.ones(horizon), "valid") for n in (0, 1)], axis=1
+        )[1:]  # moved[k] begins after return k
+        ratios = (moved / expected[: len(moved)])[-1000:]
+        assert forecast.quantiles == pytest.approx(expected[-1, 1] * np.quantile(ratios, QUANTILE_LEVELS))
+        assert forecast.volatility == pytest.approx(expected[-1, 1] * ratios.std())
+
+
+def test_filtered_simulation_is_fatter_below_where_falls_are() -> None:
+    # Shocks of a t are symmetric; these fall further than they rise, and a pooled shape must say so.
+    shocks = -np.random.default_rng(11).gumbel(size=(1500, 8))
+    panel = panel_of(0.01 * (shocks - shocks.mean()))
+    session = panel.sessions[-1]
+    tails = {
+        name: np.mean([f.quantiles[0] / f.quantiles[-1] for f in said(name, panel, session, session)[::3]])
+        for name in ("gjr_garch_t", "gjr_garch_fhs")
+    }
+    truth = np.quantile(shocks - shocks.mean(), [0.01, 0.99])
+    assert tails["gjr_garch_fhs"] == pytest.approx(truth[0] / truth[1], rel=0.1)
+    assert tails["gjr_garch_t"] > -1.3 > tails["gjr_garch_fhs"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_ranges_hold_simulated_normals_as_often_as_they_say(name: str) -> None:
     panel = random_walk(700, 40, seed=5)
@@ -154,7 +186,7 @@ def test_ranges_hold_simulated_normals_as_often_as_they_say(name: str) -> None:
         assert np.mean(held) == pytest.approx(0.90, abs=tolerance)
 
 
-@pytest.mark.parametrize("make", [PersistenceEwma, HistoricalSimulation, EwmaFhs, GjrGarchT])
+@pytest.mark.parametrize("make", [PersistenceEwma, HistoricalSimulation, EwmaFhs, GjrGarchT, GjrGarchFhs])
 def test_no_sessions_to_learn_from_is_said(make: Callable[[], GjrGarchT]) -> None:
     with pytest.raises(NotEnoughHistory, match="none were given"):
         make().fit(random_walk(300, 1), ())
@@ -207,7 +239,7 @@ def test_simulated_spread_is_the_analytic_one() -> None:
     forecaster.fit(panel, panel.sessions)
     filtered = forecaster._filter(panel)
     variance = filtered.variance[-1]
-    paths = forecaster._simulate(filtered.parameters, filtered.shocks, variance)
+    paths = forecaster._simulate(filtered.parameters, forecaster._shocks, variance)
     for horizon in (5, 20):
         analytic = np.sqrt(expected_variance(filtered.parameters, variance, horizon))
         assert paths[horizon].std(axis=0) == pytest.approx(analytic, rel=0.02)
@@ -245,16 +277,18 @@ def test_one_seed_gives_one_forecast_and_another_seed_another() -> None:
     assert quantiles(0) != quantiles(1)
 
 
-def test_predicting_before_fitting_is_said() -> None:
+@pytest.mark.parametrize("make", [GjrGarchT, GjrGarchFhs])
+def test_predicting_before_fitting_is_said(make: Callable[[], GjrGarch]) -> None:
     panel = random_walk(300, 1)
     with pytest.raises(NoModel, match="call fit first"):
-        GjrGarchT().predict(panel, panel.sessions[-1])
+        make().predict(panel, panel.sessions[-1])
 
 
-def test_a_fit_that_can_estimate_nobody_is_said() -> None:
+@pytest.mark.parametrize("make", [GjrGarchT, GjrGarchFhs])
+def test_a_fit_that_can_estimate_nobody_is_said(make: Callable[[], GjrGarch]) -> None:
     panel = random_walk(100, 2)
     with pytest.raises(NotEnoughHistory, match="none of 2 tickers"):
-        GjrGarchT().fit(panel, panel.sessions)
+        make().fit(panel, panel.sessions)
 
 
 def test_a_session_without_a_bar_is_no_return_of_zero() -> None:

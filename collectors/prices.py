@@ -6,12 +6,10 @@ import logging
 import math
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from collectors.errors import RetryLater, SkipItem, SourceChanged
+from collectors.errors import RetryLater, SkipItem
 from collectors.market_calendar import (
     closes_by_session,
     last_closed_session,
@@ -20,13 +18,13 @@ from collectors.market_calendar import (
 )
 from collectors.progress import CollectReport, Progress, silent
 from collectors.records import CorporateAction, PriceBar
-from collectors.retry import PATIENT, RetryPolicy, call_with_retry, raise_for_busy, unreachable
+from collectors.retry import PATIENT, RetryPolicy, call_with_retry
 from collectors.store import last_session_of, save_corporate_actions, save_price_bars, writing
+from collectors.yahoo import symbol_of, yahoo_errors, yahoo_session
 
 logger = logging.getLogger(__name__)
 
 SOURCE = "yahoo"
-CHART_PATH = "/v8/finance/chart/"
 EXCHANGE_ZONE = "America/New_York"
 FIRST_SESSION = "2000-01-03"
 TIMEOUT_S = 20.0
@@ -170,14 +168,12 @@ def _history_reader(ticker: str, first: str, timeout_s: float) -> Callable[[], l
     from yfinance.data import YfData
     from yfinance.scrapers.history import PriceHistory
 
-    symbol = ticker.replace(".", "-")  # BRK.B is BRK-B there
-
     def read() -> list[Row]:
-        session = _session()
-        with _yahoo_errors(ticker, session), warnings.catch_warnings():
+        session = yahoo_session()
+        with yahoo_errors(ticker, "chart", "price history", session), warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
             # Ticker would ask once more, for the time zone, and keep it on disk: we know the exchange.
-            prices = PriceHistory(YfData(session=session), symbol, EXCHANGE_ZONE)
+            prices = PriceHistory(YfData(session=session), symbol_of(ticker), EXCHANGE_ZONE)
             frame = prices.history(start=first, auto_adjust=False, actions=True, timeout=timeout_s)
             return _rows(frame)
 
@@ -189,69 +185,3 @@ def _rows(frame: Any) -> list[Row]:
     names = ("Open", "High", "Low", "Close", "Volume", "Dividends", "Stock Splits")
     columns = [frame[name].astype(float).tolist() for name in names]
     return list(zip(sessions, *columns, strict=True))
-
-
-@contextmanager
-def _yahoo_errors(ticker: str, session: Any) -> Iterator[None]:
-    """The one door through which the errors of yfinance and its web client become ours."""
-    from yfinance.config import YfConfig
-    from yfinance.exceptions import YFDataException, YFRateLimitError, YFTickerMissingError
-
-    YfConfig.debug.hide_exceptions = False  # it would log them and return an empty table
-    session.last_status, session.last_text = 0, ""
-    try:
-        yield
-    except (RetryLater, SkipItem):
-        raise
-    except YFRateLimitError as error:
-        raise RetryLater("Yahoo asks for fewer requests (HTTP 429); the next run tries again") from error
-    except YFDataException as error:
-        raise RetryLater(f"Yahoo is down ({error}); the next run tries again") from error
-    except YFTickerMissingError as error:
-        if session.last_status >= 400:
-            raise RetryLater(
-                f"Yahoo refused the request (HTTP {session.last_status}); the next run tries again"
-            ) from error
-        if '"chart"' not in session.last_text:
-            raise _changed(ticker, error, session.last_text) from error
-        raise SkipItem(f"Yahoo has no prices of {ticker}: {error.rationale}") from error
-    except Exception as error:
-        if session.last_status == 0:  # no answer: nothing but the network can be at fault
-            raise unreachable("Yahoo", type(error).__name__) from error
-        raise _changed(ticker, error, session.last_text) from error
-
-
-def _changed(ticker: str, error: Exception, answer: str) -> SourceChanged:
-    return SourceChanged(
-        f"Yahoo's answer for {ticker} is no price history as we know it "
-        f"({type(error).__name__}: {error}); update yfinance, or report the answer",
-        answer,
-    )
-
-
-@cache
-def _session() -> Any:
-    """Return this process's one web session with Yahoo, which keeps its cookies and says what went wrong."""
-    from curl_cffi import requests
-
-    class CheckedSession(requests.Session[Any]):
-        """Tells busy from unknown before yfinance folds both into "possibly delisted"."""
-
-        last_status = 0
-        last_text = ""
-
-        def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
-            if CHART_PATH not in url:  # a cookie; yfinance goes on without it
-                return super().request(method, url, *args, **kwargs)
-            try:
-                response = super().request(method, url, *args, **kwargs)
-            except requests.exceptions.RequestException as error:
-                raise unreachable("Yahoo", type(error).__name__) from error
-            self.last_status, self.last_text = response.status_code, response.text
-            raise_for_busy("Yahoo", response.status_code, dict(response.headers))
-            if response.status_code == 404:
-                symbol = url.rpartition("/")[2]
-                raise SkipItem(f"Yahoo does not know {symbol}; it may be delisted or misspelt")
-            return response
-
-    return CheckedSession(impersonate="chrome")

@@ -28,10 +28,10 @@ def play_yahoo(web: Loopback, monkeypatch: pytest.MonkeyPatch, **charts: Answer)
     """Send yfinance to this machine; its cookie and crumb, which charts do not need, are there already."""
     from yfinance.data import YfData
 
-    from collectors.prices import _session
+    from collectors.yahoo import yahoo_session
 
     monkeypatch.setattr("yfinance.scrapers.history._BASE_URL_", web.url)
-    shared = YfData(session=_session())
+    shared = YfData(session=yahoo_session())
     monkeypatch.setattr(shared, "_cookie", True)
     monkeypatch.setattr(shared, "_crumb", "crumb")
     for symbol, chart in charts.items():

@@ -470,6 +470,16 @@ def last_vintage_of(db: sqlite3.Connection, series_id: str) -> str | None:
     return row[0]
 
 
+def last_announcement_of(db: sqlite3.Connection, ticker: str, source: str) -> EarningsAnnouncement | None:
+    """Return what a source last said of when a company reports, or None."""
+    row = db.execute(
+        "SELECT ticker, announced_on, time_of_day, source, available_at FROM earnings_announcement "
+        "WHERE ticker = ? AND source = ? ORDER BY available_at DESC, id DESC LIMIT 1",
+        (ticker, source),
+    ).fetchone()
+    return None if row is None else EarningsAnnouncement(*row)
+
+
 def load_newest_sessions(db: sqlite3.Connection) -> dict[str, str]:
     """Return the newest session of every ticker with a bar, by ticker; each is one step in the index."""
     rows = db.execute(

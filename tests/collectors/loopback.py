@@ -32,6 +32,7 @@ class Request:
     method: str
     path: str
     query: dict[str, str]
+    user_agent: str = ""
 
 
 class Loopback:
@@ -66,7 +67,10 @@ def serving() -> Iterator[Loopback]:
             length = int(self.headers.get("Content-Length") or 0)
             self.rfile.read(length)
             url = urlsplit(self.path)
-            answer = loopback.answer(Request(self.command, url.path, dict(parse_qsl(url.query))))
+            asked = Request(
+                self.command, url.path, dict(parse_qsl(url.query)), self.headers.get("User-Agent", "")
+            )
+            answer = loopback.answer(asked)
             if answer.hang:
                 loopback.over.wait(10)
                 return

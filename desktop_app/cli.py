@@ -262,8 +262,11 @@ def forecast_table(forecasts: Sequence[Any]) -> str:
 # Facts --------------------------------------------------------------------------------------------
 
 
+SOURCES = ("prices", "posts", "macro", "earnings")
+
+
 @barograph.command(name="import")
-@click.argument("kind", type=click.Choice(["prices", "posts", "macro", "earnings"]))
+@click.argument("kind", type=click.Choice(SOURCES))
 @click.argument("paths", type=click.Path(path_type=Path), nargs=-1, required=True)
 @long_command
 def import_(context: Context, tell: Progress, kind: str, paths: tuple[Path, ...]) -> object:
@@ -294,7 +297,7 @@ def import_(context: Context, tell: Progress, kind: str, paths: tuple[Path, ...]
 
 
 @barograph.command()
-@click.argument("kinds", type=click.Choice(["prices", "posts", "macro"]), nargs=-1)
+@click.argument("kinds", type=click.Choice(SOURCES), nargs=-1)
 @long_command
 def collect(context: Context, tell: Progress, kinds: tuple[str, ...]) -> dict[str, Any]:
     """Collect from the sources now; without a name: from all of them."""
@@ -303,7 +306,7 @@ def collect(context: Context, tell: Progress, kinds: tuple[str, ...]) -> dict[st
     jobs = {job.name: job for job in daily_jobs(context.home, tell)}
     runs = []
     with context.database() as db:
-        for kind in kinds or ("prices", "posts", "macro"):
+        for kind in kinds or SOURCES:
             run = run_job(db, kind, jobs[kind].run)
             context.voice.say(f"{run.job}: {run.outcome}, {run.rows:,} rows. {run.message}".rstrip())
             runs.append(run)

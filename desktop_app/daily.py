@@ -22,10 +22,7 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
     def prices(db: sqlite3.Connection, now: str) -> CollectReport:
         from collectors.prices import collect_prices
 
-        watched = load_watchlist(db)
-        if not watched:
-            raise ConfigurationError("the watchlist is empty; `barograph watch add AAPL` fills it")
-        return collect_prices(db, watched, now=now, progress=tell)
+        return collect_prices(db, _watched(db), now=now, progress=tell)
 
     def posts(db: sqlite3.Connection, now: str) -> CollectReport:
         from collectors.reddit import RedditCredentials, collect_posts, open_reddit
@@ -44,6 +41,13 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         client = open_fred(require_secret("FRED_API_KEY"))
         return collect_macro(db, client, load_settings(home).macro_series, now=now, progress=tell)
 
+    def earnings(db: sqlite3.Connection, now: str) -> CollectReport:
+        from collectors.earnings import collect_earnings, open_edgar
+
+        watched = _watched(db)
+        edgar = open_edgar(load_settings(home).contact)
+        return collect_earnings(db, edgar, watched, now=now, progress=tell)
+
     def score(db: sqlite3.Connection, now: str) -> CollectReport:
         from collectors.sentiment.scoring import choose_scorer, score_new_posts
 
@@ -61,6 +65,14 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         Job("prices", AfterClose(minutes=20), prices),
         Job("posts", Every(minutes=15), posts),
         Job("macro", DailyAt(hour=22), macro),
+        Job("earnings", DailyAt(hour=12), earnings),  # evening reports are in, the next session is ahead
         Job("score", AfterJob("posts"), score),
         Job("refresh", AfterJob("prices"), refresh),
     ]
+
+
+def _watched(db: sqlite3.Connection) -> list[str]:
+    watched = load_watchlist(db)
+    if not watched:
+        raise ConfigurationError("the watchlist is empty; `barograph watch add AAPL` fills it")
+    return watched

@@ -21,7 +21,8 @@ class Settings:
     ``theme`` is one of THEMES. ``communities`` are subreddits without ``r/``, ``macro_series`` FRED's
     names. A session is an alert when it was no more probable than ``alert_p_value``.
     ``moving_averages`` are lengths in sessions. ``model_parts``, of PARTS, are what the fusion model reads
-    beside prices when it is trained.
+    beside prices when it is trained. ``contact`` is the e-mail address that the SEC wants to know, or empty:
+    then no announcements are collected.
     """
 
     theme: str = "system"
@@ -32,6 +33,7 @@ class Settings:
     alert_p_value: float = 0.001
     moving_averages: tuple[int, ...] = (20, 50, 200)
     model_parts: tuple[str, ...] = ("sentiment", "macro")
+    contact: str = ""
 
 
 def load_settings(home: Path) -> Settings:
@@ -105,5 +107,8 @@ def _problem(key: str, value: Any) -> str:
     if key == "model_parts":
         good = isinstance(value, list) and set(value) <= set(PARTS)
         return "" if good else f"a list of {' and '.join(PARTS)}, or empty"
+    if key == "contact":
+        good = isinstance(value, str) and (not value or "@" in value)
+        return "" if good else "an e-mail address, or empty"
     good = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
     return "" if good else "a list of names"

@@ -178,6 +178,13 @@ def test_a_missing_key_says_which_and_where_to_get_it(
     assert "fred" in err.lower()
 
 
+def test_earnings_dates_need_a_contact_for_the_sec(barograph: Barograph) -> None:
+    assert barograph("watch", "add", "AAPL")[0] == 0
+    code, _, err = barograph("collect", "earnings")
+    assert code == 3
+    assert '"contact" in settings.json' in err
+
+
 def test_an_empty_watchlist_says_how_to_fill_it(barograph: Barograph) -> None:
     code, _, err = barograph("collect", "prices")
     assert code == 3

@@ -15,7 +15,13 @@ def test_a_new_home_has_the_defaults(tmp_path: Path) -> None:
 
 
 def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
-    chosen = Settings(theme="dark", alert_p_value=0.01, moving_averages=(10, 30), communities=("stocks",))
+    chosen = Settings(
+        theme="dark",
+        alert_p_value=0.01,
+        moving_averages=(10, 30),
+        communities=("stocks",),
+        contact="me@example.com",
+    )
     save_settings(tmp_path, chosen)
     assert load_settings(tmp_path) == chosen
 
@@ -29,6 +35,8 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
         ('{"alert_p_value": true}', "'alert_p_value' must be a number between 0 and 1, not true"),
         ('{"model_parts": ["stars"]}', "'model_parts' must be a list of sentiment and macro, or empty"),
         ('{"moving_averages": [1]}', "'moving_averages' must be a list of whole numbers"),
+        ('{"contact": "me"}', "'contact' must be an e-mail address, or empty"),
+        ('{"contact": null}', "'contact' must be an e-mail address, or empty"),
         ('{"communities": "stocks"}', "'communities' must be a list of names"),
         ("{", "cannot be read as JSON"),
         ("[]", "must hold one JSON object"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
 
 from collectors.earnings import (
+    NEW_YORK,
     EdgarClient,
     collect_earnings,
     fetch_announcements,
@@ -320,3 +322,35 @@ def test_edgar_is_asked_at_most_ten_times_a_second(
     collect_earnings(db, edgar, ["AAPL"], now=NOW)
     assert len(waits) == 3
     assert min(waits) >= 0.1
+
+
+@pytest.mark.parametrize("day", ["2024-01-16", "2024-07-16"], ids=["winter", "summer"])
+@pytest.mark.parametrize("clock", [UTC, NEW_YORK], ids=["UTC", "New York"])
+def test_no_filing_within_the_hours_of_edgar_is_read_on_the_wrong_clock(
+    source: Loopback, day: str, clock: tzinfo
+) -> None:
+    """Whenever it came, beside a report in the evening that tells the company's clock."""
+
+    def filed(form: str, minute: int) -> tuple[str, str, str, str]:
+        at = datetime.fromisoformat(day).replace(hour=minute // 60, minute=minute % 60, tzinfo=NEW_YORK)
+        filed_on = (at + timedelta(days=minute > 17 * 60 + 30)).date().isoformat()
+        return form, "2.02", filed_on, f"{at.astimezone(clock):%Y-%m-%dT%H:%M:%S}.000Z"
+
+    for minute in range(6 * 60 + 7, 22 * 60, 30):
+        source.on(AAPL, filings(filed("8-K", minute), filed("10-Q", 19 * 60 + 7)))
+        (row,) = past(source, now="2026-01-01T00:00:00Z")
+        told = datetime.fromisoformat(row.available_at).astimezone(NEW_YORK)
+        assert (row.announced_on, told.hour * 60 + told.minute) == (day, minute)
+
+
+def test_an_hour_that_edgar_mends_later_is_a_row_of_its_own(source: Loopback, db: sqlite3.Connection) -> None:
+    """EDGAR's newest filing may stand on New York's clock for some days, and on UTC's from then on."""
+    before = ("8-K", "2.02", "2021-01-27", "2021-01-27T21:30:00.000Z")
+    for accepted in ("2021-04-28T16:30:00.000Z", "2021-04-28T20:30:00.000Z", "2021-04-28T20:30:00.000Z"):
+        source.on(AAPL, filings(("8-K", "2.02", "2021-04-28", accepted), before))
+        collect_earnings(db, opened(source), ["AAPL"], now=NOW)
+    assert [row[1:3] for row in rows(db)] == [
+        ("2021-01-27", "post"),
+        ("2021-04-28", "unknown"),
+        ("2021-04-28", "post"),
+    ]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from collectors import archives
-from collectors.market_calendar import session_after, sessions_between
+from collectors.market_calendar import session_after, session_close, sessions_between
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.scoring import score_new_posts
 from collectors.universe import Company
@@ -83,6 +83,21 @@ def post_rows() -> list[dict[str, object]]:
     ]
 
 
+def earnings_rows() -> list[dict[str, object]]:
+    """A report a quarter and ticker; the importer counts each date as known ten sessions ahead."""
+    return [
+        {
+            "ticker": ticker,
+            "announced_on": session,
+            "time_of_day": ("pre", "post", "")[place % 3],
+            "n_sources": "1",
+            "known_at": session_close(session_after(session, -10)),
+        }
+        for place, ticker in enumerate(TICKERS)
+        for session in SESSIONS[30 + place :: 63]
+    ]
+
+
 def write_archives(folder: Path, change_prices: Change, later: LaterRows) -> None:
     folder.mkdir()
     for ticker in TICKERS:
@@ -96,6 +111,11 @@ def write_archives(folder: Path, change_prices: Change, later: LaterRows) -> Non
         writer = csv.DictWriter(file, ["realtime_start", "series_id", "date", "value"])
         writer.writeheader()
         writer.writerows({"series_id": "DGS10", **row} for row in macro)
+    with (folder / "earnings.csv").open("w", newline="") as file:
+        columns = ["ticker", "announced_on", "time_of_day", "n_sources"]
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(later(earnings_rows(), "known_at"))
     posts = later(post_rows(), "created_at")
     (folder / "posts.jsonl").write_text("".join(json.dumps(post) + "\n" for post in posts))
 
@@ -105,6 +125,7 @@ def forecast_csv(folder: Path, home: Path) -> tuple[bytes, bytes]:
     with closing(open_home(home)) as db:
         archives.import_prices(db, [folder / f"{ticker}.csv" for ticker in TICKERS], now=NOW)
         archives.import_macro(db, [folder / "DGS10.macro.csv"], now=NOW)
+        archives.import_earnings(db, [folder / "earnings.csv"], now=NOW)
         archives.import_posts(db, [folder / "posts.jsonl"], universe=UNIVERSE, now=NOW)
         score_new_posts(db, CompactScorer(), now=NOW)
         pipeline.train(db, home / "models", as_of=AS_OF, now=NOW, config=SMALL)
@@ -138,13 +159,17 @@ def corrupted_prices(rows: list[PriceRow]) -> list[PriceRow]:
     return changed
 
 
+NONSENSE = {
+    "realtime_start": {"value": "99.9"},
+    "created_at": {"text": "bankrupt crash $AAA $BBB"},
+    "known_at": {"ticker": "BBB", "time_of_day": "post"},
+}
+
+
 def corrupted_later(rows: list[dict[str, object]], column: str) -> list[dict[str, object]]:
     past = known(rows, column)
     future = [row for row in rows if row not in past]
-    return past + [
-        {**row, **({"value": "99.9"} if "value" in row else {"text": "bankrupt crash $AAA $BBB"})}
-        for row in future
-    ]
+    return past + [{**row, **NONSENSE[column]} for row in future]
 
 
 def test_the_forecast_is_there(honest: tuple[bytes, bytes]) -> None:
@@ -163,6 +188,16 @@ def test_deleting_the_future_changes_no_byte(honest: tuple[bytes, bytes], tmp_pa
 def test_corrupting_the_future_changes_no_byte(honest: tuple[bytes, bytes], tmp_path: Path) -> None:
     write_archives(tmp_path / "archive", corrupted_prices, corrupted_later)
     assert forecast_csv(tmp_path / "archive", tmp_path / "home") == honest
+
+
+def test_a_report_that_was_known_does_matter(honest: tuple[bytes, bytes], tmp_path: Path) -> None:
+    """And one in the calendar: without the reports known by then the forecast is another one."""
+
+    def without_reports(rows: list[dict[str, object]], column: str) -> list[dict[str, object]]:
+        return rows[:1] if column == "known_at" else rows
+
+    write_archives(tmp_path / "archive", lambda rows: rows, without_reports)
+    assert forecast_csv(tmp_path / "archive", tmp_path / "home")[0] != honest[0]
 
 
 def test_the_past_does_matter(honest: tuple[bytes, bytes], tmp_path: Path) -> None:

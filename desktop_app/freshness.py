@@ -12,12 +12,13 @@ from collectors.store import SourceCoverage, load_coverage, load_job_runs
 from desktop_app.words import age, count, day
 from fusion_model.store import last_forecast_session, load_trained_model
 
-STALE_AFTER_DAYS = {"prices": 4, "posts": 3, "macro": 45, "model": 120, "forecasts": 4}
-TITLES = {"prices": "Prices", "posts": "Posts", "macro": "Macro figures"}
+STALE_AFTER_DAYS = {"prices": 4, "posts": 3, "macro": 45, "earnings": 100, "model": 120, "forecasts": 4}
+TITLES = {"prices": "Prices", "posts": "Posts", "macro": "Macro figures", "earnings": "Earnings dates"}
 ADVICE = {
     "prices": "Press Collect, or import a folder of price files.",
     "posts": "Press Collect (it needs a Reddit key), or import an archive of posts.",
     "macro": "Press Collect (it needs a free FRED key), or import FRED's CSV files.",
+    "earnings": "Set `contact` in the settings and press Collect, or import a list of reports.",
     "model": "Press Train.",
     "forecasts": "Press Train, then Refresh.",
 }

@@ -492,13 +492,23 @@ def backtest(
 
 @barograph.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
+@click.option(
+    "--detail", is_flag=True, help="Also CRPS, PIT, tails, rank IC, single tickers, years, regimes."
+)
 @long_command
-def scorecard(context: Context, tell: Progress, file: Path | None) -> dict[str, Any]:
+def scorecard(context: Context, tell: Progress, file: Path | None, detail: bool) -> dict[str, Any]:
     """Skill against every baseline, coverage, significance: of a backtest's CSV, else the last one shown."""
     from fusion_model import store as findings
     from fusion_model.evaluation.scorecard import read_backtest, scorecard_text
     from fusion_model.evaluation.scorecard import score as score_table
+    from fusion_model.evaluation.scorecard_detail import score_in_detail
+    from fusion_model.evaluation.scorecard_tables import detail_text
 
+    if detail and file is None:
+        raise click.UsageError(
+            "--detail needs a backtest's FILE: the stored scorecard has no single forecasts"
+        )
+    result: dict[str, Any] = {}
     with context.database() as db:
         if file is None:
             rows = findings.load_scores(db)
@@ -508,11 +518,16 @@ def scorecard(context: Context, tell: Progress, file: Path | None) -> dict[str, 
                 )
         else:
             tell("scoring", 0, 1)
-            rows = score_table(read_backtest(file))
+            forecasts = read_backtest(file)
+            rows = score_table(forecasts)
             findings.save_scores(db, rows, run=file.name, scored_at=utc_now())
+            if detail or context.voice.as_json:
+                result["detail"] = score_in_detail(forecasts)
             tell("scoring", 1, 1)
     context.voice.say(scorecard_text(rows))
-    return {"rows": rows}
+    if detail:
+        context.voice.say("\n" + detail_text(result["detail"]))
+    return {"rows": rows, **result}
 
 
 @barograph.command()

@@ -69,6 +69,30 @@ def probability_of_rise(quantiles: ArrayLike) -> FloatArray:
     return 1.0 - cumulative_probability(quantiles, 0.0)
 
 
+def moments_from_quantiles(
+    quantiles: ArrayLike, levels: Sequence[float] = QUANTILE_LEVELS
+) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation, (...), of distributions known by their quantiles (..., Q).
+
+    Exact for the distribution of ``cumulative_probability``: a return that is linear in the normal score
+    between two quantiles and goes on so beyond the outer ones.
+    """
+    values = np.asarray(quantiles, dtype=float)
+    scores = ndtri(np.asarray(levels, dtype=float))
+    edges = scores[1:-1]
+    density = np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi)
+    weight = np.diff(ndtr(edges), prepend=0.0, append=1.0)  # (Q - 1,), of each piece
+    first = -np.diff(density, prepend=0.0, append=0.0)  # its integral of the score
+    second = weight - np.diff(edges * density, prepend=0.0, append=0.0)  # of the squared score
+    middle = values[..., len(scores) // 2]
+    centred = values - middle[..., None]  # or rounding would drown a small variance
+    slope = np.diff(centred, axis=-1) / np.diff(scores)
+    start = centred[..., :-1] - slope * scores[:-1]
+    mean = start @ weight + slope @ first
+    square = start**2 @ weight + 2 * (start * slope) @ first + slope**2 @ second
+    return middle + mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+
+
 def sample_quantiles(samples: FloatArray, levels: Sequence[float] = QUANTILE_LEVELS) -> FloatArray:
     """Return (N, Q) quantiles of samples (P, N), as numpy's linear method has them.
 

@@ -144,6 +144,45 @@ def matthews_correlation(counts: ArrayLike) -> FloatArray:
         return np.where(scale > 0, (up_up * down_down - up_down * down_up) / scale, 0.0)
 
 
+def rank_correlations(group: NDArray[np.intp], foretold: ArrayLike, came: ArrayLike) -> FloatArray:
+    """Return Spearman's rank correlation within each group, (G,): the rank IC where groups are sessions.
+
+    Parameters
+    ----------
+    group : ndarray (M,)
+        From 0 to G - 1.
+    foretold, came : ndarray (M,)
+        Finite. Equal values share their mean rank.
+
+    Returns
+    -------
+    ndarray (G,)
+        NaN where a group has fewer than three members, or no order in what was foretold or came.
+
+    References
+    ----------
+    Spearman (1904), American J. Psychology 15; Grinold & Kahn (2000), Active Portfolio Management.
+    """
+    size = np.bincount(group)
+    one, other = (_centred_ranks(group, np.asarray(values, dtype=float), size) for values in (foretold, came))
+    together = np.bincount(group, one * other, len(size))
+    scale = np.sqrt(np.bincount(group, one**2, len(size)) * np.bincount(group, other**2, len(size)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((size > 2) & (scale > 0), together / scale, np.nan)
+
+
+def _centred_ranks(group: NDArray[np.intp], values: FloatArray, size: NDArray[np.intp]) -> FloatArray:
+    """Return ranks within the groups, ties averaged, less their mean; (M,)."""
+    order = np.lexsort((values, group))
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = (np.diff(values[order]) != 0) | (np.diff(group[order]) != 0)
+    tie = np.cumsum(begins) - 1
+    place = np.bincount(tie, np.arange(len(order))) / np.bincount(tie)
+    ranks = np.empty(len(order))
+    ranks[order] = place[tie]
+    return np.asarray(ranks - (np.bincount(group, ranks, len(size)) / np.maximum(size, 1))[group])
+
+
 def is_monotone(quantiles: ArrayLike) -> BoolArray:
     """Tell where quantiles (..., Q) never decrease; NaN counts as a violation. Shape (...)."""
     steps = np.diff(np.asarray(quantiles, dtype=float), axis=-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -139,10 +139,33 @@ def score(table: BacktestTable, model: str = FUSION_MODEL, *, seed: int = 0) -> 
     BadInput
         ``model`` made none of the forecasts, or the models have none in common that has come true.
     """
+    rows: list[ScoreRow] = []
+    for horizon, common, sessions, place in shared_forecasts(table, model):
+        own = {name: _own(table, common[name], place, len(sessions), horizon, seed) for name in common}
+        rows += [_row(name, other, horizon, own, sessions, len(place)) for name in common for other in common]
+    return rows
+
+
+class Shared(NamedTuple):
+    """The M forecasts over one horizon that all models made and that came true, by session and ticker."""
+
+    horizon: int
+    rows: dict[str, NDArray[np.intp]]  # (M,) of each model, in one order
+    sessions: NDArray[np.str_]  # (S,)
+    place: NDArray[np.intp]  # (M,) in ``sessions``
+
+
+def shared_forecasts(table: BacktestTable, model: str) -> Iterator[Shared]:
+    """Give the forecasts that all models share, horizon by horizon; ``model`` is the first one of each.
+
+    Raises
+    ------
+    BadInput
+        ``model`` made none of the forecasts, or the models have none in common that has come true.
+    """
     models = sorted(set(table.model), key=lambda name: (name != model, name))
     if model not in models:
         raise BadInput(f"there are no forecasts of {model}; there are some of {', '.join(models)}")
-    rows: list[ScoreRow] = []
     for horizon in sorted(set(table.horizon.tolist())):
         common = _common_rows(table, models, horizon)
         if not len(common[model]):
@@ -151,9 +174,7 @@ def score(table: BacktestTable, model: str = FUSION_MODEL, *, seed: int = 0) -> 
                 "wait, or backtest an earlier span"
             )
         sessions, place = np.unique(table.as_of_session[common[model]].astype(str), return_inverse=True)
-        own = {name: _own(table, common[name], place, len(sessions), horizon, seed) for name in models}
-        rows += [_row(name, other, horizon, own, sessions, len(place)) for name in models for other in models]
-    return rows
+        yield Shared(horizon, common, sessions, place)
 
 
 def _common_rows(table: BacktestTable, models: Sequence[str], horizon: int) -> dict[str, NDArray[np.intp]]:

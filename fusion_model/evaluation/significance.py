@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import chdtrc, xlogy
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtrc, ndtr, xlogy
 
 from fusion_model.dataset.panel import FloatArray
 
@@ -23,6 +23,15 @@ class Kupiec(NamedTuple):
 
     statistic: float
     p_value: float
+
+
+class Christoffersen(NamedTuple):
+    """Of exceptions in a row: "one does not make the next likelier", alone and together with their share."""
+
+    independence: float
+    independence_p: float
+    conditional: float
+    conditional_p: float
 
 
 def lags_of(horizon: int) -> int:
@@ -115,17 +124,37 @@ def session_block_interval(
     S = len(rows)
     if S == 0:
         return float("nan"), float("nan")
+    times = np.zeros((resamples, S))
+    np.add.at(times, (np.arange(resamples)[:, None], _drawn(S, block, resamples, seed)), 1.0)
+    return _central(statistic(times @ rows), level)
+
+
+def median_block_interval(
+    per_session: ArrayLike, *, block: int, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Return a bootstrap interval of the median over sessions (S,), drawn as in ``session_block_interval``.
+
+    NaN without sessions; no NaN among them.
+    """
+    values = np.asarray(per_session, dtype=float)
+    if not len(values):
+        return float("nan"), float("nan")
+    return _central(np.median(values[_drawn(len(values), block, resamples, seed)], axis=1), level)
+
+
+def _drawn(S: int, block: int, resamples: int, seed: int) -> NDArray[np.int64]:
+    """Return the sessions of each resample (resamples, S), in blocks that wrap around at the end."""
     length = min(block, S)
     starts = np.random.default_rng(seed).integers(0, S, size=(resamples, -(-S // length)))
     picked = (starts[..., None] + np.arange(length)) % S  # (resamples, blocks, length)
-    times = np.zeros((resamples, S))
-    draws = picked.reshape(resamples, -1)[:, :S]
-    np.add.at(times, (np.arange(resamples)[:, None], draws), 1.0)
-    values = statistic(times @ rows)
-    values = values[np.isfinite(values)]
-    if not len(values):
+    return picked.reshape(resamples, -1)[:, :S]
+
+
+def _central(values: FloatArray, level: float) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    if not len(known):
         return float("nan"), float("nan")
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
@@ -154,3 +183,67 @@ def kupiec(exceptions: int, forecasts: int, level: float) -> Kupiec:
     found = xlogy(exceptions, share) + xlogy(held, 1 - share)
     statistic = max(float(2 * (found - null)), 0.0)
     return Kupiec(statistic, float(chdtrc(1, statistic)))
+
+
+def christoffersen(exceptions: ArrayLike, level: float) -> Christoffersen:
+    """Test whether exceptions come alone rather than in clusters, and at the right rate besides.
+
+    Parameters
+    ----------
+    exceptions : ndarray (S,)
+        Whether the return of each session fell below the quantile at ``level``, oldest first.
+
+    Returns
+    -------
+    Christoffersen
+        Likelihood ratio of "an exception is as likely after an exception as after none" (chi-squared, one
+        degree of freedom), and the sum of it and Kupiec's (two degrees).
+
+    Raises
+    ------
+    ValueError
+        Fewer than two sessions, or a level outside (0, 1).
+
+    References
+    ----------
+    Christoffersen (1998), International Economic Review 39.
+    """
+    hits = np.asarray(exceptions, dtype=bool)
+    if len(hits) < 2:
+        raise ValueError(f"{len(hits)} sessions have no sequence to test")
+    before, after = hits[:-1], hits[1:]
+    into = np.array([np.sum(after & ~before), np.sum(after & before)], dtype=float)  # after none, after one
+    times = np.array([np.sum(~before), np.sum(before)], dtype=float)
+    share = np.divide(into, times, out=np.zeros(2), where=times > 0)
+    overall = into.sum() / times.sum()
+    found = np.sum(xlogy(into, share) + xlogy(times - into, 1 - share))
+    null = np.sum(xlogy(into, overall) + xlogy(times - into, 1 - overall))
+    independence = max(float(2 * (found - null)), 0.0)
+    conditional = independence + kupiec(int(hits.sum()), len(hits), level).statistic
+    return Christoffersen(
+        independence, float(chdtrc(1, independence)), conditional, float(chdtrc(2, conditional))
+    )
+
+
+def two_sided_p(t: ArrayLike) -> FloatArray:
+    """Return the probability of a normal at least as far from zero as ``t``; NaN for NaN."""
+    return np.asarray(2 * ndtr(-np.abs(np.asarray(t, dtype=float))))
+
+
+def benjamini_hochberg(p_values: ArrayLike) -> FloatArray:
+    """Return p-values (n,) adjusted for their number: those up to .05 hold at most 5 % false alarms.
+
+    NaN stays NaN and does not count. Valid where the tests are independent or depend positively, as
+    those of stocks do that share a market.
+
+    References
+    ----------
+    Benjamini & Hochberg (1995), JRSS B 57.
+    """
+    given = np.asarray(p_values, dtype=float)
+    adjusted = np.full(given.shape, np.nan)
+    known = np.flatnonzero(np.isfinite(given))
+    order = known[np.argsort(given[known])]
+    scaled = given[order] * len(order) / np.arange(1, len(order) + 1)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return adjusted

@@ -231,6 +231,12 @@ def test_scorecard_of_another_file_is_bad_input(barograph: Barograph, bars: Path
     assert str(bars) in err
 
 
+def test_detail_needs_the_single_forecasts_of_a_file(barograph: Barograph) -> None:
+    code, _, err = barograph("scorecard", "--detail")
+    assert code == 2
+    assert "needs a backtest's FILE" in err
+
+
 def test_backtest_names_an_unknown_model(barograph: Barograph, bars: Path, tmp_path: Path) -> None:
     barograph("import", "prices", str(bars))
     span = ("--from", "2020-01-03", "--to", "2020-01-03", "--out", str(tmp_path / "b.csv"))
@@ -329,6 +335,11 @@ def test_the_whole_way_by_commands(
     code, out, _ = barograph("scorecard", str(backtest))
     assert code == 0
     assert "persistence_ewma" in out
+    code, out, _ = barograph("scorecard", str(backtest), "--detail")
+    assert code == 0
+    assert "By calendar year" in out
+    code, out, _ = barograph("--json", "scorecard", str(backtest))
+    assert {row["model"] for row in json.loads(out)["detail"]["shapes"]} == {"fusion", "persistence_ewma"}
     code, out, _ = barograph("--json", "scorecard")
     assert code == 0
     rows = json.loads(out)["rows"]

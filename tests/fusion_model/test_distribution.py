@@ -7,7 +7,9 @@ import pytest
 from scipy.special import ndtr, ndtri
 
 from fusion_model.distribution import (
+    NORMAL_SCORES,
     cumulative_probability,
+    moments_from_quantiles,
     probability_of_rise,
     sample_quantiles,
     share_above_zero,
@@ -56,3 +58,26 @@ def test_sample_quantiles_are_numpys_without_the_missing() -> None:
 
 def test_no_change_counts_as_half_a_rise() -> None:
     assert share_above_zero(np.array([[1.0], [0.0], [-1.0], [np.nan]])) == pytest.approx([0.5])
+
+
+def test_moments_of_a_normal_come_out_exactly() -> None:
+    mean, deviation = moments_from_quantiles(0.3 + 1e-4 * NORMAL_SCORES)
+    assert mean == pytest.approx(0.3, abs=1e-15)
+    assert deviation == pytest.approx(1e-4, rel=1e-12)
+
+
+def test_moments_are_those_of_draws_from_the_same_distribution() -> None:
+    quantiles = np.sinh(NORMAL_SCORES) + 0.3 * NORMAL_SCORES**2
+    scores = np.random.default_rng(0).normal(size=400_000)
+    slopes = np.diff(quantiles) / np.diff(NORMAL_SCORES)
+    piece = np.clip(np.searchsorted(NORMAL_SCORES, scores) - 1, 0, len(slopes) - 1)
+    draws = quantiles[piece] + slopes[piece] * (scores - NORMAL_SCORES[piece])
+    mean, deviation = moments_from_quantiles(quantiles)
+    assert mean == pytest.approx(draws.mean(), abs=0.01)
+    assert deviation == pytest.approx(draws.std(), rel=0.01)
+
+
+def test_moments_of_a_point_are_the_point_and_zero() -> None:
+    mean, deviation = moments_from_quantiles(np.full((2, 17), 0.02))
+    assert mean.tolist() == [0.02, 0.02]
+    assert deviation.tolist() == [0.0, 0.0]

@@ -17,6 +17,7 @@ from fusion_model.evaluation.metrics import (
     pinball_loss,
     pit_from_quantiles,
     qlike,
+    rank_correlations,
     scored_pinball,
     sign_hits,
 )
@@ -119,3 +120,21 @@ def test_crossing_and_missing_quantiles_are_found() -> None:
         False,
         False,
     ]
+
+
+def test_rank_correlations_of_each_group_are_those_of_scipy() -> None:
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(8)
+    group = rng.integers(0, 5, 300)
+    foretold = rng.integers(0, 20, 300) / 10  # with ties
+    came = foretold + rng.normal(size=300)
+    expected = [spearmanr(foretold[group == g], came[group == g]).statistic for g in range(5)]
+    assert rank_correlations(group, foretold, came) == pytest.approx(expected)
+
+
+def test_a_group_without_an_order_has_no_rank_correlation() -> None:
+    group = np.array([0, 0, 0, 1, 1, 1, 2, 2])
+    found = rank_correlations(group, [1, 2, 3, 5, 5, 5, 1, 2], [10, 20, 30, 1, 2, 3, 1, 2])
+    assert found[0] == pytest.approx(1.0)
+    assert np.isnan(found[1:]).all()  # everything foretold alike; two members only

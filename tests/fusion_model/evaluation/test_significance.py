@@ -7,11 +7,15 @@ import pytest
 
 from fusion_model.evaluation.metrics import matthews_correlation
 from fusion_model.evaluation.significance import (
+    benjamini_hochberg,
+    christoffersen,
     diebold_mariano,
     hac_standard_error,
     kupiec,
     lags_of,
+    median_block_interval,
     session_block_interval,
+    two_sided_p,
 )
 
 
@@ -118,3 +122,82 @@ def test_kupiec_takes_no_exceptions_at_all_and_refuses_nonsense() -> None:
     for exceptions, forecasts, level in ((3, 2, 0.05), (0, 0, 0.05), (1, 10, 0.0)):
         with pytest.raises(ValueError, match="make no test"):
             kupiec(exceptions, forecasts, level)
+
+
+def test_independence_is_the_likelihood_ratio_of_a_logit_on_the_session_before() -> None:
+    from statsmodels.discrete.discrete_model import Logit
+
+    hits = np.random.default_rng(8).random(800) < 0.1
+    hits[1:] |= hits[:-1] & (np.random.default_rng(9).random(799) < 0.3)
+    design = np.column_stack([np.ones(799), hits[:-1]])
+    reference = Logit(hits[1:].astype(float), design).fit(disp=0)
+    found = christoffersen(hits, 0.05)
+    assert found.independence == pytest.approx(reference.llr, rel=1e-6)
+    assert found.independence_p == pytest.approx(reference.llr_pvalue, rel=1e-5)
+    assert found.conditional == pytest.approx(reference.llr + kupiec(int(hits.sum()), 800, 0.05).statistic)
+
+
+def test_as_many_exceptions_in_a_cluster_fail_independence_alone() -> None:
+    alone, clustered = np.zeros(1000, dtype=bool), np.zeros(1000, dtype=bool)
+    alone[::20], clustered[:50] = True, True
+    assert kupiec(50, 1000, 0.05).p_value == 1.0
+    assert christoffersen(alone, 0.05).conditional_p > 0.05
+    assert christoffersen(clustered, 0.05).independence_p < 1e-9
+    assert christoffersen(clustered, 0.05).conditional_p < 1e-9
+
+
+def test_independent_exceptions_are_refused_about_one_time_in_twenty() -> None:
+    rng = np.random.default_rng(10)
+    found = [christoffersen(rng.random(1000) < 0.2, 0.2) for _ in range(1500)]  # an error of .006
+    assert np.mean([one.independence_p < 0.05 for one in found]) == pytest.approx(0.05, abs=0.02)
+    assert np.mean([one.conditional_p < 0.05 for one in found]) == pytest.approx(0.05, abs=0.02)
+
+
+def test_no_exceptions_are_independent_and_one_session_is_no_sequence() -> None:
+    found = christoffersen(np.zeros(500), 0.01)
+    assert (found.independence, found.independence_p) == (0.0, 1.0)
+    assert found.conditional == pytest.approx(kupiec(0, 500, 0.01).statistic)
+    with pytest.raises(ValueError, match="no sequence"):
+        christoffersen([True], 0.05)
+
+
+def test_benjamini_and_hochbergs_own_example() -> None:
+    # Benjamini & Hochberg (1995), section 3.2: fifteen tests of which four are rejected at .05.
+    given = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240,
+             0.4262, 0.5719, 0.6528, 0.7590, 1.0]  # fmt: skip
+    adjusted = benjamini_hochberg(given)
+    assert np.sum(adjusted <= 0.05) == 4
+    assert adjusted[:4] == pytest.approx([0.0015, 0.003, 0.0095, 0.035625])
+
+
+def test_adjusted_p_values_equal_scipys_in_any_order_and_leave_the_unknown_out() -> None:
+    from scipy.stats import false_discovery_control
+
+    given = np.random.default_rng(11).random(40) ** 3
+    assert benjamini_hochberg(given) == pytest.approx(false_discovery_control(given))
+    with_unknown = benjamini_hochberg(np.append(given, np.nan))
+    assert with_unknown[:40] == pytest.approx(false_discovery_control(given))
+    assert np.isnan(with_unknown[40])
+
+
+def test_two_sided_probabilities_of_a_normal() -> None:
+    found = two_sided_p([0.0, 1.959964, -1.959964, np.nan])
+    assert found == pytest.approx([1.0, 0.05, 0.05, np.nan], abs=1e-6, nan_ok=True)
+
+
+def test_bootstrap_interval_of_a_median_is_the_textbook_one() -> None:
+    values = np.random.default_rng(12).normal(0.1, 1.0, 900)
+    low, high = median_block_interval(values, block=1, resamples=2000)
+    ordered = np.sort(values)
+    spread = 1.96 * np.sqrt(900) / 2  # ranks, from the binomial (Conover 1999)
+    assert low == pytest.approx(ordered[int(450 - spread)], abs=0.02)
+    assert high == pytest.approx(ordered[int(450 + spread)], abs=0.02)
+    assert np.isnan(median_block_interval([], block=5)).all()
+
+
+def test_bootstrap_intervals_of_a_median_hold_it_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(13)
+    drawn = [
+        median_block_interval(rng.normal(size=300), block=5, resamples=300, seed=seed) for seed in range(200)
+    ]
+    assert np.mean([low <= 0 <= high for low, high in drawn]) == pytest.approx(0.95, abs=0.05)

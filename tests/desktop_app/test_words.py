@@ -7,6 +7,7 @@ import math
 import pytest
 
 from desktop_app.words import (
+    BASELINE_NAMES,
     PriceForecast,
     age,
     forecast_in_words,
@@ -17,6 +18,7 @@ from desktop_app.words import (
     short_count,
 )
 from fusion_model.findings import QUANTILE_LEVELS
+from fusion_model.forecasting.baselines import baselines
 from tests.desktop_app.facts import score
 
 
@@ -136,3 +138,7 @@ def test_a_report_ahead_stands_among_the_notes() -> None:
     words = forecast_in_words("AAA", [said()], report="Earnings report on 28 Apr 2021.")
     assert words is not None
     assert words.notes[0] == "Earnings report on 28 Apr 2021."
+
+
+def test_every_baseline_has_a_name_for_people() -> None:
+    assert set(BASELINE_NAMES) == set(baselines())

@@ -430,6 +430,13 @@ def load_earnings(
     )
 
 
+def quick_check(db: sqlite3.Connection) -> list[str]:
+    """Return what SQLite finds wrong with the file, in its own words; empty where it is sound."""
+    with _storage_errors(_path_of(db)):
+        found = [row[0] for row in db.execute("PRAGMA quick_check")]
+    return [] if found == ["ok"] else found
+
+
 def load_tickers(db: sqlite3.Connection, known_at: str = "9999") -> list[str]:
     """Return the tickers that have at least one bar known at an instant, sorted."""
     rows = db.execute(

@@ -21,7 +21,7 @@ from collectors.market_calendar import utc_now
 from desktop_app import store as choices
 from desktop_app.daily import MODELS_FOLDER, daily_jobs
 from desktop_app.settings import PARTS, load_settings
-from desktop_app.terminal import INTERRUPTED, RedactingFormatter, Voice, exit_code_of, table
+from desktop_app.terminal import DEFECT, INTERRUPTED, RedactingFormatter, Voice, exit_code_of, table
 
 if TYPE_CHECKING:
     import sqlite3
@@ -53,6 +53,7 @@ class Context:
 
     home: Path
     voice: Voice
+    exit_code: int = 0  # what a long command ends with after its result was told
 
     @contextmanager
     def database(self) -> Iterator[sqlite3.Connection]:
@@ -107,6 +108,8 @@ def long_command(function: Callable[..., Any]) -> Callable[..., None]:
         with context.voice.progress() as tell:
             result = function(context, tell, *args, **options)
         context.voice.finish(result)
+        if context.exit_code:
+            raise click.exceptions.Exit(context.exit_code)
 
     return cast("Callable[..., None]", update_wrapper(command, function))
 
@@ -622,6 +625,30 @@ def status(context: Context) -> None:
 
 
 @barograph.command()
+@click.option("--leaks", is_flag=True, help="Sound the leak alarms on the forecasters (half a minute).")
+@long_command
+def doctor(context: Context, tell: Progress, leaks: bool) -> dict[str, Any]:
+    """What is wrong, and how to mend it; with --leaks: whether any forecaster sees what it may not."""
+    from desktop_app.doctor import examine, leaks_in_words
+
+    complaints = examine(context.home, now=utc_now())
+    for complaint in complaints:
+        context.voice.say(f"{complaint.sentence}\n    {complaint.mend}")
+    if not complaints:
+        context.voice.say("Nothing to mend.")
+    if not leaks:
+        return {"complaints": complaints}
+    from fusion_model import pipeline
+
+    with context.database() as db:
+        report = pipeline.look_for_leaks(db, progress=tell)
+    for line in leaks_in_words(report):
+        context.voice.say(line)
+    context.exit_code = DEFECT if report.fired else 0
+    return {"complaints": complaints, "leaks": report}
+
+
+@barograph.command()
 @long_command
 def serve(context: Context, tell: Progress) -> dict[str, Any]:
     """Run the schedule in the foreground until interrupted."""
@@ -658,9 +685,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         progress_json="--progress=json" in arguments or ("--progress" in arguments and "json" in arguments),
     )
     try:
-        barograph.main(args=arguments, prog_name="barograph", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+        code = barograph.main(args=arguments, prog_name="barograph", standalone_mode=False)
     except click.Abort:
         voice.fail(KeyboardInterrupt())
         return INTERRUPTED
@@ -673,7 +698,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         logger.error("Command failed: %s", error, exc_info=error)
         voice.fail(error)
         return exit_code_of(error)
-    return 0
+    return code if isinstance(code, int) else 0  # commands return nothing; click returns what one exits with
 
 
 def main() -> None:

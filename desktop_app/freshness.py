@@ -59,7 +59,7 @@ def _source(kind: str, coverage: Sequence[SourceCoverage], runs: Sequence[JobRun
     newest = max((c.last for c in coverage), default="")
     rows = sum(c.rows for c in coverage)
     names = ", ".join(c.source for c in coverage)
-    state = _state(kind, newest, now)
+    state = state_of(kind, newest, now)
     run = next((run for run in runs if kind in run.job), None)
     failed = run is not None and run.outcome in ("failed", "retry", "skipped")
     return SourceRow(
@@ -75,7 +75,7 @@ def _source(kind: str, coverage: Sequence[SourceCoverage], runs: Sequence[JobRun
 
 
 def _finding(kind: str, title: str, content: str, session: str, now: str) -> SourceRow:
-    state = _state(kind, session, now)
+    state = state_of(kind, session, now)
     return SourceRow(
         title=title,
         content=content or "none yet",
@@ -88,7 +88,8 @@ def _finding(kind: str, title: str, content: str, session: str, now: str) -> Sou
     )
 
 
-def _state(kind: str, newest: str, now: str) -> str:
+def state_of(kind: str, newest: str, now: str) -> str:
+    """Return fresh, stale or missing, for a kind of STALE_AFTER_DAYS and the newest date it has."""
     if not newest:
         return "missing"
     days = (date.fromisoformat(now[:10]) - date.fromisoformat(newest[:10])).days

@@ -1,4 +1,4 @@
-"""Train, refresh, backtest, score: read once, think, write once."""
+"""Train, refresh, backtest, look for leaks: read once, think, write once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,28 @@ from fusion_model.advice.anomalies import find_anomalies
 from fusion_model.dataset.panel import Panel, load_panel
 from fusion_model.errors import NoModel, NotEnoughHistory
 from fusion_model.evaluation.backtest import BacktestReport, Forecaster, run_backtest
+from fusion_model.evaluation.leak_alarms import Alarm, sound_alarms
 from fusion_model.findings import FUSION_MODEL, HORIZONS, Anomaly, Forecast, TrainedModel
 from fusion_model.forecasting.baselines import baselines
 from fusion_model.forecasting.fusion_forecaster import FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
 
 logger = logging.getLogger(__name__)
+
+LEAK_TICKERS, LEAK_SESSIONS = 12, 1200  # what the alarms are sounded on: half a minute of work
+LEAK_SCORED = (60, 150)  # sessions, an eighth of the panel's within these bounds
+LEAK_CONFIG = FusionConfig(  # every part of the model is on, and small: a leak does not hang on size
+    hidden=8,
+    encoder_hidden=4,
+    lookback=16,
+    segment=64,
+    members=1,
+    epochs=1,
+    validation_sessions=40,
+    held_out_sessions=40,
+    calibration_sessions=250,
+    adaptation_sessions=100,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +254,51 @@ class _AlreadyTrained:
 
     def predict(self, panel: Panel, session: str) -> list[Forecast]:
         return self._forecaster.predict(panel, session)
+
+
+@dataclass(frozen=True, slots=True)
+class LeakReport:
+    """What the leak alarms were sounded on, and what each of them said of each forecaster."""
+
+    tickers: tuple[str, ...]
+    first_session: str
+    last_session: str
+    scored_sessions: int
+    config: FusionConfig
+    alarms: dict[str, tuple[Alarm, ...]]
+
+    @property
+    def fired(self) -> bool:
+        """Whether any alarm did."""
+        return any(alarm.fired for alarms in self.alarms.values() for alarm in alarms)
+
+
+def look_for_leaks(
+    db: sqlite3.Connection, *, config: FusionConfig = LEAK_CONFIG, progress: Progress = silent
+) -> LeakReport:
+    """Sound every leak alarm on the fusion model and every baseline, on the newest sessions stored.
+
+    The panel is that of LEAK_TICKERS tickers, the ones with most bars in the last LEAK_SESSIONS sessions.
+
+    Raises
+    ------
+    NotEnoughHistory
+        Nothing is stored, or too little to fit and score on.
+    """
+    last = resolve_session(db, None)
+    first = session_after(last, 1 - LEAK_SESSIONS)
+    progress("reading the record", 0, 1)
+    everyone = load_panel(db, last, first_session=first)
+    bars = dict(zip(everyone.tickers, everyone.present.sum(axis=0).tolist(), strict=True))
+    chosen = sorted(bars, key=lambda ticker: (-bars[ticker], ticker))[:LEAK_TICKERS]
+    panel = load_panel(db, last, chosen, scorer=choose_stored_scorer(db), first_session=first)
+    progress("reading the record", 1, 1)
+    scored = min(max(len(panel.sessions) // 8, LEAK_SCORED[0]), LEAK_SCORED[1])
+    alarms = {
+        name: tuple(sound_alarms(make, panel, scored=scored, progress=progress, name=name))
+        for name, make in forecasters(config).items()
+    }
+    return LeakReport(panel.tickers, panel.sessions[0], last, scored, config, alarms)
 
 
 def forecasters(

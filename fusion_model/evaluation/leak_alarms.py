@@ -36,10 +36,10 @@ from fusion_model.findings import HORIZONS, QUANTILE_LEVELS, Forecast
 SCORED_SESSIONS = 250
 MIN_SCORED_SESSIONS = 60
 SCALED_TOLERANCE = 1e-3  # of a forecast's own volatility: float32 training carries dust, not levels
-BEYOND_CHANCE_T = 4.0  # an honest forecaster gets there about once in ten thousand alarms
+BEYOND_CHANCE_T = 4.0  # standard errors; an honest forecaster gets there about once in ten thousand alarms
 FOUND_T = 3.0
-INTERVAL_LEVEL = 0.999  # of direction: every alarm of every forecaster may err, so that each seldom does
-INTERVAL_BLOCK, RESAMPLES = 5, 4000
+ONE_ERROR = 0.6827  # share of a normal distribution within one standard error
+RESAMPLES = 2000
 LAGS = 5  # sessions back that a forecast may be a copy of
 COPY = 0.5  # rank correlation with a return that is over, beyond which a centre counts as its copy
 ECHO = 0.5  # of a return that comes again, where direction is planted
@@ -138,7 +138,10 @@ def sound_alarms(
         )
     subject, stage = Subject(make, panel, scored, seed), f"alarms on {name or 'the forecaster'}"
     progress(stage, 0, len(ALARMS))
-    _ = subject.said  # what cannot be fitted on the panel as it is, is no subject
+    if not all(subject.said[session] for session in subject.watched_sessions):
+        raise NotEnoughHistory(
+            f"{name or 'the forecaster'} forecasts nothing on the panel as it is: nothing can be told of it"
+        )
     results = []
     for done, (title, alarm) in enumerate(ALARMS.items(), start=1):
         try:
@@ -276,7 +279,10 @@ def planted_direction(subject: Subject) -> Alarm:
 
 
 class Skill(NamedTuple):
-    """One session ahead: pinball skill over a rival, its Diebold-Mariano t, and direction MCC."""
+    """One session ahead: pinball skill over a rival, its Diebold-Mariano t, and direction MCC.
+
+    ``mcc_low`` and ``mcc_high`` lie BEYOND_CHANCE_T standard errors to either side.
+    """
 
     skill: float
     t: float
@@ -286,7 +292,7 @@ class Skill(NamedTuple):
 
 
 def _no_skill(name: str, subject: Subject, panel: Panel, truth: FloatArray, where: str) -> Alarm:
-    found = _skill(subject.walk(panel), panel, truth, seed=subject.seed)
+    found = _skill(subject.walk(panel), panel, truth, lags=0)
     ahead = found.skill > 0 and found.t < -BEYOND_CHANCE_T
     foresees = found.mcc_low > 0 or found.mcc_high < 0
     return Alarm(
@@ -294,12 +300,15 @@ def _no_skill(name: str, subject: Subject, panel: Panel, truth: FloatArray, wher
         ahead or foresees,
         f"{where}, its pinball skill over the true distribution is {found.skill:+.2%} "
         f"(t {found.t:.1f}; a leak below -{BEYOND_CHANCE_T:g}) and its direction MCC {found.mcc:+.3f} "
-        f"({INTERVAL_LEVEL:.1%} interval {found.mcc_low:+.3f} to {found.mcc_high:+.3f}; a leak without 0).",
+        f"({found.mcc_low:+.3f} to {found.mcc_high:+.3f} at {BEYOND_CHANCE_T:g} errors; a leak without 0).",
     )
 
 
-def _skill(said: Said, panel: Panel, rival: FloatArray, *, seed: int = 0) -> Skill:
-    """Measure forecasts one session ahead beside fixed quantiles (N, Q) of each ticker."""
+def _skill(said: Said, panel: Panel, rival: FloatArray, *, lags: int | None = None) -> Skill:
+    """Measure forecasts one session ahead beside fixed quantiles (N, Q) of each ticker.
+
+    ``lags`` are the sessions of dependence that t allows for: none where a panel's days are independent.
+    """
     quantiles, _, prob_up = _arrays(said, panel)
     rows = [panel.position(session) for session in said]
     came = panel.forward_returns(1)[rows]  # (S, N)
@@ -310,16 +319,16 @@ def _skill(said: Said, panel: Panel, rival: FloatArray, *, seed: int = 0) -> Ski
     count = scored.sum(axis=1)[some]
     counts = direction_counts(np.where(scored, came, np.nan), prob_up).sum(axis=1)  # (S, 4)
     low, high = session_block_interval(
-        counts, matthews_correlation,
-        block=INTERVAL_BLOCK, resamples=RESAMPLES, level=INTERVAL_LEVEL, seed=seed,
-    )  # fmt: skip
+        counts, matthews_correlation, block=1, resamples=RESAMPLES, level=ONE_ERROR
+    )
+    mcc, reach = float(matthews_correlation(counts.sum(axis=0))), BEYOND_CHANCE_T * (high - low) / 2
     total = float(others.sum())
     return Skill(
         skill=1.0 - float(own.sum()) / total if total > 0 else float("nan"),
-        t=diebold_mariano((own - others).sum(axis=1) / count, HORIZONS[0]),
-        mcc=float(matthews_correlation(counts.sum(axis=0))),
-        mcc_low=low,
-        mcc_high=high,
+        t=diebold_mariano((own - others).sum(axis=1) / count, HORIZONS[0], lags),
+        mcc=mcc,
+        mcc_low=mcc - reach,
+        mcc_high=mcc + reach,
     )
 
 

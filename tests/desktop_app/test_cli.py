@@ -346,3 +346,68 @@ def test_the_whole_way_by_commands(
     assert {row["model"] for row in rows} == {"fusion", "persistence_ewma"}
     assert next(row for row in rows if row["model"] == row["baseline"])["dm_t"] is None
     assert barograph("status")[0] == 0
+
+
+def test_doctor_lists_what_to_mend_and_ends_well(
+    barograph: Barograph, bars: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop_app.secrets._from_keyring", lambda name: None)
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
+    barograph("import", "prices", str(bars))
+    code, out, _ = barograph("doctor")
+    assert code == 0
+    assert "    barograph collect prices\n" in out
+    code, out, _ = barograph("--json", "doctor")
+    assert code == 0
+    complaints = json.loads(out)["complaints"]
+    assert {"watchlist", "prices", "posts", "macro", "model", "keys"} <= {c["subject"] for c in complaints}
+    assert set(complaints[0]) == {"subject", "sentence", "mend"}
+
+
+def test_doctor_says_so_where_nothing_is_to_mend(
+    barograph: Barograph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop_app.doctor.examine", lambda home, now: [])
+    assert barograph("doctor")[:2] == (0, "Nothing to mend.\n")
+    code, out, _ = barograph("--json", "doctor")
+    assert (code, json.loads(out)) == (0, {"complaints": []})
+
+
+def test_doctor_sounds_the_leak_alarms_on_what_is_stored(barograph: Barograph, long_bars: Path) -> None:
+    barograph("import", "prices", str(long_bars))
+    code, out, _ = barograph("doctor", "--leaks")
+    assert code == 0
+    assert (
+        "Leak alarms on 3 tickers, 4 Jan 2016 to 18 Jul 2018, the last 80 sessions scored; fusion in" in out
+    )
+    for model in ("fusion", "persistence_ewma", "historical_simulation", "ewma_fhs", "gjr_garch_t"):
+        assert f"{model}: 7 of 7 alarms silent" in out
+
+
+def test_a_leak_ends_the_doctor_with_the_code_of_a_defect(
+    barograph: Barograph, long_bars: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fusion_model import pipeline
+    from tests.fusion_model.evaluation.test_leak_alarms import PeeksAtTheNextRow
+
+    monkeypatch.setattr(pipeline, "forecasters", lambda config: {"peeking": PeeksAtTheNextRow})
+    barograph("import", "prices", str(long_bars))
+    code, out, _ = barograph("--json", "doctor", "--leaks")
+    assert code == 1
+    alarms = json.loads(out)["leaks"]["alarms"]["peeking"]
+    assert [alarm["name"] for alarm in alarms if alarm["fired"]] == [
+        "future truncated",
+        "future corrupted",
+        "labels shuffled",
+        "random walk",
+    ]
+    code, out, _ = barograph("doctor", "--leaks")
+    assert code == 1
+    assert "peeking: 3 of 7 alarms silent\n    FIRED, future truncated: Of 27 forecasts" in out
+
+
+def test_leak_alarms_need_a_history(barograph: Barograph, bars: Path) -> None:
+    barograph("import", "prices", str(bars))
+    code, _, err = barograph("doctor", "--leaks")
+    assert code == 4
+    assert "leak alarms score at least 60 sessions" in err

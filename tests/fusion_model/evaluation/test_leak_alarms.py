@@ -227,8 +227,9 @@ def test_no_alarm_fires_on_the_fusion_model(panel: Panel) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_chance_alone_fires_no_alarm(seed: int, panel: Panel) -> None:
-    subject = Subject(EwmaFhs, panel, SCORED, seed)
-    found = [ALARMS[name](subject) for name in (SHUFFLED, WALK, PLANTED)]
+    """Once, GJR-GARCH foresaw the direction of random walks: an interval of 99.9 % was too narrow."""
+    subject = Subject(HistoricalSimulation, panel, SCORED, seed)
+    found = [ALARMS[name](subject) for name in (SHUFFLED, WALK)]
     assert [one.sentence for one in found if one.fired] == []
 
 
@@ -272,6 +273,15 @@ def test_too_little_history_is_refused(panel: Panel) -> None:
         sound_alarms(Honest, panel, scored=59)
     with pytest.raises(NotEnoughHistory, match="asked were 60 of 61"):
         sound_alarms(Honest, panel.until(panel.sessions[60]), scored=60)
+
+
+def test_a_forecaster_that_says_nothing_does_not_pass(panel: Panel) -> None:
+    class SaysNothing(Honest):
+        def predict(self, panel: Panel, session: str) -> list[Forecast]:
+            return []
+
+    with pytest.raises(NotEnoughHistory, match="forecasts nothing"):
+        sound_alarms(SaysNothing, panel, scored=SCORED)
 
 
 # Altered panels -----------------------------------------------------------------------------------

@@ -1,0 +1,209 @@
+"""The doctor says what is wrong with a home and how to mend it, and nothing where all is well."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from collectors.market_calendar import session_close
+from collectors.records import MacroObservation, Post, PostMention
+from collectors.sentiment.compact import CompactScorer
+from collectors.sentiment.finbert import FOLDER
+from collectors.sentiment.scoring import score_new_posts
+from collectors.store import save_macro, save_posts, save_price_bars
+from desktop_app.doctor import Complaint, examine
+from desktop_app.store import DATABASE_NAME, open_home, unwatch, watch
+from fusion_model.findings import TrainedModel
+from fusion_model.store import save_forecasts, save_trained_model
+from tests.builders import bars, forecast_of, sessions_from
+
+SESSIONS = sessions_from("2020-01-02", 30)
+LAST = SESSIONS[-1]
+NOW = session_close(LAST)
+KEYS = ("FRED_API_KEY", "REDDIT_CLIENT_ID", "REDDIT_CLIENT_SECRET")
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+@pytest.fixture(autouse=True)
+def all_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("desktop_app.secrets._from_keyring", lambda name: None)
+    for name in KEYS:
+        monkeypatch.setenv(name, "a-key")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home in which nothing is wrong."""
+    home = tmp_path / "home"
+    (home / "models" / "m1").mkdir(parents=True)
+    with closing(open_home(home)) as db:
+        save_price_bars(db, [*bars("AAA", [50.0] * 30), *bars("BBB", [20.0] * 30)], NOW)
+        watch(db, ["AAA", "BBB"], NOW)
+        at = session_close(SESSIONS[-2])
+        posts = [Post("p1", "reddit", "stocks", "AAA is going up", "", 1, 0, at, at)]
+        posts.append(Post("p2", "reddit", "stocks", "[removed]", "", 1, 0, at, at))
+        save_posts(db, posts, [PostMention("p1", "AAA")])
+        score_new_posts(db, CompactScorer(), now=NOW)
+        save_macro(db, [MacroObservation("DGS10", SESSIONS[0], 1.5, SESSIONS[0], NOW)], NOW)
+        save_trained_model(db, trained("m1", CompactScorer().name))
+        save_forecasts(db, [forecast_of("AAA", LAST, "2020-02-14")], NOW)
+    return home
+
+
+def trained(folder: str, scorer: str, as_of: str = SESSIONS[0]) -> TrainedModel:
+    return TrainedModel(
+        f"fusion-{folder}", "fusion", as_of, "2020-01-03T00:00:00Z", folder, f'{{"scorer": "{scorer}"}}'
+    )
+
+
+def change(home: Path, deed: Callable[[sqlite3.Connection], object]) -> None:
+    with closing(open_home(home)) as db:
+        deed(db)
+
+
+def only(home: Path, now: str = NOW) -> Complaint:
+    complaints = examine(home, now=now)
+    assert len(complaints) == 1, complaints
+    return complaints[0]
+
+
+def test_nothing_is_wrong_with_a_home_that_is_kept(home: Path) -> None:
+    assert examine(home, now=NOW) == []
+
+
+def test_an_empty_home_is_left_empty(tmp_path: Path) -> None:
+    complaint = only(tmp_path / "nowhere")
+    assert (complaint.subject, complaint.mend) == ("prices", "barograph import prices FILES")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_missing_key_is_named_with_its_origin(
+    home: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name)
+    complaint = only(home)
+    assert name in complaint.sentence
+    assert "https://" in complaint.sentence
+    assert complaint.mend.startswith(f"keyring set barograph {name} ")
+
+
+def test_sources_grow_stale_each_in_its_own_time(home: Path) -> None:
+    found = {complaint.subject: complaint for complaint in examine(home, now="2020-03-02T12:00:00Z")}
+    assert set(found) == {"prices", "posts", "macro"}
+    assert found["prices"].sentence == (
+        "The newest prices are of 13 Feb 2020; the last session that closed is 28 Feb 2020."
+    )
+    assert found["prices"].mend == "barograph collect prices"
+    found = {complaint.subject: complaint for complaint in examine(home, now="2020-06-01T12:00:00Z")}
+    assert set(found) == {"prices", "posts", "macro", "model"}
+    assert found["model"].mend == "barograph train"
+
+
+def test_watched_tickers_without_the_newest_price_are_named(home: Path) -> None:
+    change(home, lambda db: watch(db, ["ZZZ"], NOW))
+    assert only(home).sentence == "1 watched ticker had no price on 13 Feb 2020: ZZZ."
+
+
+def test_an_empty_watchlist_collects_nothing(home: Path) -> None:
+    change(home, lambda db: unwatch(db, ["AAA", "BBB"]))
+    assert only(home).mend == "barograph watch add AAPL"
+
+
+def test_unscored_posts_count_where_they_say_something(home: Path) -> None:
+    """The removed post of this home was never scored, and never will be."""
+    post = Post("p3", "reddit", "stocks", "BBB is going down", "", 1, 0, NOW, NOW)
+    change(home, lambda db: save_posts(db, [post], []))
+    assert only(home) == Complaint(
+        "scores", f"1 post has no score by {CompactScorer().name}.", "barograph score"
+    )
+
+
+def test_posts_are_to_be_scored_again_once_finbert_is_there(home: Path) -> None:
+    (home / "models" / FOLDER).mkdir()
+    assert only(home).sentence == "1 post has no score by finbert."
+
+
+def test_a_model_that_learned_another_scorer_is_told(home: Path) -> None:
+    (home / "models" / "m2").mkdir()
+    change(home, lambda db: save_trained_model(db, trained("m2", "finbert-x", SESSIONS[1])))
+    complaint = only(home)
+    assert complaint.sentence == (
+        f"The model was trained on scores by finbert-x, and posts are now read by {CompactScorer().name}."
+    )
+    assert complaint.mend == "barograph train"
+    (home / "settings.json").write_text('{"model_parts": []}')
+    assert examine(home, now=NOW) == []
+
+
+def test_lost_files_of_the_model_are_told(home: Path) -> None:
+    shutil.rmtree(home / "models" / "m1")
+    assert only(home) == Complaint(
+        "model", "The files of the model fusion-m1 are missing.", "barograph train"
+    )
+
+
+def test_prices_without_a_forecast_ask_for_a_refresh(home: Path) -> None:
+    change(home, lambda db: save_price_bars(db, bars("AAA", [51.0], "2020-02-14"), NOW))
+    change(home, lambda db: save_price_bars(db, bars("BBB", [21.0], "2020-02-14"), NOW))
+    complaint = only(home, "2020-02-14T22:00:00Z")
+    assert complaint.mend == "barograph refresh"
+    assert complaint.sentence == (
+        "Prices are stored through 14 Feb 2020, and the newest forecasts are of 13 Feb 2020."
+    )
+
+
+def test_prices_alone_ask_for_everything_else(tmp_path: Path) -> None:
+    change(tmp_path, lambda db: save_price_bars(db, bars("AAA", [50.0] * 30), NOW))
+    mends = [complaint.mend for complaint in examine(tmp_path, now=NOW)]
+    assert mends == [
+        "barograph watch add AAPL",
+        "barograph collect posts, or barograph import posts FILES",
+        "barograph collect macro, or barograph import macro FILES",
+        "barograph train",
+    ]
+
+
+def test_a_full_disk_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**10, 10**10 - 5 * 10**7, 5 * 10**7))
+    assert only(home).sentence.startswith("Only 50 MB are free on the disk that holds ")
+
+
+def test_settings_that_cannot_be_read_are_told(home: Path) -> None:
+    (home / "settings.json").write_text('{"theme": "pink"}')
+    complaint = only(home)
+    assert complaint.subject == "settings"
+    assert "'theme' must be one of" in complaint.sentence
+
+
+def test_a_damaged_page_of_the_database_is_found(home: Path) -> None:
+    path = home / DATABASE_NAME
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'price_bar'").fetchone()[0]
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xff" * size
+    path.write_bytes(bytes(content))
+    complaint = only(home)
+    assert complaint.subject == "database"
+    assert "damaged" in complaint.sentence
+    assert "backup" in complaint.mend
+
+
+def test_a_file_that_is_no_database_is_told(home: Path) -> None:
+    (home / DATABASE_NAME).write_text("this is no database, whatever its name says, and it is long enough")
+    complaint = only(home)
+    assert complaint.subject == "database"
+    assert complaint.mend == "set it aside and restore a backup"

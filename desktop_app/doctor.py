@@ -152,7 +152,7 @@ def _of_prices(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
 
 def _of_other_sources(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
     coverage = facts.load_coverage(db)
-    for kind, noun in (("posts", "posts"), ("macro", "macro figures")):
+    for kind, noun in (("posts", "posts"), ("macro", "macro figures"), ("earnings", "earnings dates")):
         last = max((source.last for source in coverage if source.kind == kind), default="")
         state = state_of(kind, last, now)
         if state == "missing":

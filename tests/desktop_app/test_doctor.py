@@ -12,11 +12,11 @@ from typing import NamedTuple
 import pytest
 
 from collectors.market_calendar import session_close
-from collectors.records import MacroObservation, Post, PostMention
+from collectors.records import EarningsAnnouncement, MacroObservation, Post, PostMention
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.finbert import FOLDER
 from collectors.sentiment.scoring import score_new_posts
-from collectors.store import save_macro, save_posts, save_price_bars
+from collectors.store import save_earnings, save_macro, save_posts, save_price_bars
 from desktop_app.doctor import Complaint, examine
 from desktop_app.store import DATABASE_NAME, open_home, unwatch, watch
 from fusion_model.findings import TrainedModel
@@ -56,6 +56,7 @@ def home(tmp_path: Path) -> Path:
         save_posts(db, posts, [PostMention("p1", "AAA")])
         score_new_posts(db, CompactScorer(), now=NOW)
         save_macro(db, [MacroObservation("DGS10", SESSIONS[0], 1.5, SESSIONS[0], NOW)], NOW)
+        save_earnings(db, [EarningsAnnouncement("AAA", SESSIONS[0], "post", "test", NOW)])
         save_trained_model(db, trained("m1", CompactScorer().name))
         save_forecasts(db, [forecast_of("AAA", LAST, "2020-02-14")], NOW)
     return home
@@ -107,7 +108,7 @@ def test_sources_grow_stale_each_in_its_own_time(home: Path) -> None:
     )
     assert found["prices"].mend == "barograph collect prices"
     found = {complaint.subject: complaint for complaint in examine(home, now="2020-06-01T12:00:00Z")}
-    assert set(found) == {"prices", "posts", "macro", "model"}
+    assert set(found) == {"prices", "posts", "macro", "earnings", "model"}
     assert found["model"].mend == "barograph train"
 
 
@@ -171,6 +172,7 @@ def test_prices_alone_ask_for_everything_else(tmp_path: Path) -> None:
         "barograph watch add AAPL",
         "barograph collect posts, or barograph import posts FILES",
         "barograph collect macro, or barograph import macro FILES",
+        "barograph collect earnings, or barograph import earnings FILES",
         "barograph train",
     ]
 

@@ -178,7 +178,8 @@ def panel_digest(panel: Panel) -> str:
     digest = hashlib.sha256(
         json.dumps([panel.sessions, panel.tickers, panel.macro_series, panel.scorer]).encode()
     )
-    for values in (panel.ohlcv, panel.split_ratio, panel.dividend, panel.sentiment, panel.macro):
+    earnings = np.zeros(0) if panel.earnings is None else panel.earnings
+    for values in (panel.ohlcv, panel.split_ratio, panel.dividend, panel.sentiment, panel.macro, earnings):
         plain = np.where(np.isnan(values), np.nan, values) + 0.0  # one NaN, one zero
         digest.update(f"{plain.shape}".encode())
         digest.update(np.ascontiguousarray(plain).tobytes())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 
 from collectors.mentions import find_mentions
@@ -76,7 +74,6 @@ def test_a_universe_of_nobody_finds_nobody() -> None:
     assert find_mentions("$GME GME Apple", {}) == frozenset()
 
 
-def test_a_very_long_text_takes_no_time() -> None:
-    began = perf_counter()
-    find_mentions("$a.b." * 100_000 + "morgan " * 100_000 + "a&" * 100_000, UNIVERSE)
-    assert perf_counter() - began < 5
+def test_a_very_long_text_is_read_in_one_pass() -> None:
+    """A pattern that tried again at every place would not come back within the day."""
+    assert find_mentions("$a.b." * 100_000 + "morgan " * 100_000 + "a&" * 100_000, UNIVERSE) == {"A", "JPM"}

@@ -215,9 +215,7 @@ def backtest(
     unknown = sorted(set(models) - set(known))
     if unknown:
         raise BadInput(f"there is no model called {unknown[0]}; there are {', '.join(known)}")
-    newest = facts.last_session(db)
-    if newest is None:
-        raise NotEnoughHistory("no prices are stored; import or collect some first")
+    newest = resolve_session(db, None)
     listed = set(facts.load_tickers(db))
     for ticker in tickers or ():
         if ticker not in listed:

@@ -7,21 +7,14 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from collectors.schema import FACT_TABLES
 from desktop_app.store import open_home
+from fusion_model.schema import FINDING_TABLES
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "database.md"
 OWNERS = {
-    "Facts: what the world said (`collectors`)": (
-        "price_bar",
-        "corporate_action",
-        "post",
-        "post_mention",
-        "post_sentiment",
-        "macro_observation",
-        "earnings_announcement",
-        "job_run",
-    ),
-    "Findings: what we think (`fusion_model`)": ("trained_model", "forecast", "anomaly", "score_row"),
+    "Facts: what the world said (`collectors`)": FACT_TABLES,
+    "Findings: what we think (`fusion_model`)": FINDING_TABLES,
     "Choices: what the person decided (`desktop_app`)": ("watched_ticker", "acknowledgement"),
 }
 

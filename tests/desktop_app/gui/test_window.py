@@ -160,12 +160,13 @@ def test_a_command_that_dies_without_a_word_is_told_by_its_last_line(
     qtbot.waitUntil(lambda: window.message.text() == "Refresh did not work: out of luck")
 
 
+BEGINS_AND_GOES_ON = 'print(json.dumps({"stage": "x", "done": 0, "total": 1}), flush=True)\ntime.sleep(60)\n'
+
+
 def test_cancel_ends_the_process_and_frees_the_buttons(
     qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
 ) -> None:
-    program = script(
-        tmp_path, 'print(json.dumps({"stage": "x", "done": 0, "total": 1}), flush=True)\ntime.sleep(60)\n'
-    )
+    program = script(tmp_path, BEGINS_AND_GOES_ON)
     window = open_window(fill_home(tmp_path / "home"), program)
     with qtbot.waitSignal(window.command.progressed):
         window.start_work("train", "refresh")
@@ -178,9 +179,7 @@ def test_cancel_ends_the_process_and_frees_the_buttons(
 def test_closing_the_window_ends_a_running_command(
     qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
 ) -> None:
-    program = script(
-        tmp_path, 'print(json.dumps({"stage": "x", "done": 0, "total": 1}), flush=True)\ntime.sleep(60)\n'
-    )
+    program = script(tmp_path, BEGINS_AND_GOES_ON)
     window = open_window(fill_home(tmp_path / "home"), program)
     with qtbot.waitSignal(window.command.progressed):
         window.start_work("train")

@@ -400,6 +400,24 @@ def load_sentiment(
     )
 
 
+def load_co_mentions(
+    db: sqlite3.Connection, known_at: str, tickers: Sequence[str] | None = None
+) -> list[tuple[str, str, str, int]]:
+    """Return (available_at, ticker, ticker, posts) of every two tickers that posts of an instant name.
+
+    The first ticker is no later in the alphabet than the second; twice the same: the posts that name it.
+    """
+    return _select_in(
+        db,
+        "SELECT available_at, one.ticker, other.ticker, count(*) FROM post_mention AS one "
+        "JOIN post_mention AS other ON other.post_id = one.post_id AND other.ticker >= one.ticker "
+        "JOIN post ON post.post_id = one.post_id WHERE available_at <= ? {tickers} GROUP BY 1, 2, 3",
+        (known_at,),
+        tickers,
+        column="one.ticker",
+    )
+
+
 def load_macro(
     db: sqlite3.Connection, known_at: str, series_ids: Sequence[str] | None = None
 ) -> list[tuple[str, str, float, str]]:

@@ -11,7 +11,7 @@ import numpy as np
 from collectors import store
 from collectors.market_calendar import session_close, sessions_between
 from collectors.records import CorporateAction, Post, PostMention, PostSentiment, PriceBar
-from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.dataset.panel import FloatArray, Panel, co_mentions_among
 from fusion_model.findings import QUANTILE_LEVELS, Forecast
 from fusion_model.forecasting.fusion_network import FusionConfig
 
@@ -59,7 +59,10 @@ def panel_of(returns: FloatArray, volume: FloatArray | None = None, *, seed: int
 
 
 def lively_panel(T: int = 900, N: int = 8, *, seed: int = 0) -> Panel:
-    """Return stocks with stochastic volatility, heavy tails, posts on some days, a rate and an index."""
+    """Return stocks with stochastic volatility, heavy tails, posts on some days, a rate and an index.
+
+    Every other stock is of one sector, and one post in three names the next stock too.
+    """
     random = np.random.default_rng(seed)
     level, steps = np.zeros(N), random.normal(0.0, 0.15, (T, N)) + random.normal(0.0, 0.15, (T, 1))
     levels = np.empty((T, N))
@@ -85,7 +88,16 @@ def lively_panel(T: int = 900, N: int = 8, *, seed: int = 0) -> Panel:
         macro=macro,
         macro_series=("DGS10", "INDPRO"),
         scorer=SCORER,
+        sectors=tuple(("Energy", "Utilities")[n % 2] for n in range(N)),
+        co_mentions=_named_together(count.astype(np.int64)),
     )
+
+
+def _named_together(count: np.ndarray) -> np.ndarray:
+    """Return the co-mentions of posts (T, N) of which every third names the next ticker too."""
+    own = [(t, n, n, count[t, n]) for t, n in zip(*np.nonzero(count), strict=True)]
+    both = [(t, n, n + 1, count[t, n] // 3 + 1) for t, n, _, _ in own if n + 1 < count.shape[1]]
+    return np.array(sorted(own + both), dtype=np.int64)
 
 
 def with_future_corrupted(panel: Panel, session: str) -> Panel:
@@ -97,7 +109,9 @@ def with_future_corrupted(panel: Panel, session: str) -> Panel:
         values = getattr(panel, name).copy()
         values[after:] = random.uniform(1.0, 100.0, values[after:].shape)
         changed[name] = values
-    return replace(panel, **changed)
+    named = panel.co_mentions.copy()
+    named[named[:, 0] >= after, 3] = 999
+    return replace(panel, **changed, co_mentions=named)
 
 
 def with_prices_scaled(panel: Panel, factors: Sequence[float]) -> Panel:
@@ -117,6 +131,8 @@ def with_tickers(panel: Panel, columns: Sequence[int]) -> Panel:
         split_ratio=panel.split_ratio[:, kept],
         dividend=panel.dividend[:, kept],
         sentiment=panel.sentiment[:, kept],
+        sectors=tuple(panel.sectors[n] for n in kept) if panel.sectors else (),
+        co_mentions=co_mentions_among(panel.co_mentions, np.array(kept)),
     )
 
 
@@ -129,10 +145,13 @@ def with_bars_only_from(panel: Panel, column: int, row: int) -> Panel:
 
 def panel_bytes(panel: Panel) -> dict[str, object]:
     """Return everything a panel holds, arrays as bytes with their shapes."""
-    arrays = ("ohlcv", "split_ratio", "dividend", "sentiment", "macro")
+    arrays = ("ohlcv", "split_ratio", "dividend", "sentiment", "macro", "co_mentions")
     return {
         **{name: (getattr(panel, name).shape, getattr(panel, name).tobytes()) for name in arrays},
-        **{name: getattr(panel, name) for name in ("sessions", "tickers", "macro_series", "scorer")},
+        **{
+            name: getattr(panel, name)
+            for name in ("sessions", "tickers", "macro_series", "scorer", "sectors")
+        },
     }
 
 
@@ -155,12 +174,11 @@ def action(ticker: str, session: str, kind: str, amount: float) -> CorporateActi
     return CorporateAction(ticker, session, kind, amount, "test", session_close(session))
 
 
-def save_post(db: sqlite3.Connection, ticker: str, at: str, tone: float = 0.0, post_id: str = "") -> None:
-    """Save one scored post on a ticker; ``tone`` is positive - negative."""
-    post_id = post_id or f"{ticker} {at}"
-    store.save_posts(
-        db, [Post(post_id, "reddit", "stocks", "", "", 1, 0, at, at)], [PostMention(post_id, ticker)]
-    )
+def save_post(db: sqlite3.Connection, tickers: str, at: str, tone: float = 0.0, post_id: str = "") -> None:
+    """Save one scored post on a ticker, or several with a space between; ``tone`` is positive - negative."""
+    post_id = post_id or f"{tickers} {at}"
+    mentions = [PostMention(post_id, ticker) for ticker in tickers.split()]
+    store.save_posts(db, [Post(post_id, "reddit", "stocks", "", "", 1, 0, at, at)], mentions)
     positive, negative = max(tone, 0.0), max(-tone, 0.0)
     store.save_sentiment(
         db, [PostSentiment(post_id, SCORER, positive, 1.0 - positive - negative, negative, at)]

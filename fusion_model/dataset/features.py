@@ -114,7 +114,7 @@ def build_features(panel: Panel) -> Features:
     relative = PRICE_FEATURES.index("volatility_to_cross_section")
     level = price[:, :, PRICE_FEATURES.index("log_volatility")]
     count = np.isfinite(level).sum(axis=1)
-    price[:, :, relative] = level - (_sum_over_tickers(level) / np.maximum(count, 1))[:, None]
+    price[:, :, relative] = level - (sum_over_tickers(level) / np.maximum(count, 1))[:, None]
     anchor = scale[:, :, None] * np.sqrt(np.array(HORIZONS, dtype=np.float64))
     if panel.earnings is not None:
         anchor = anchor * _add_reactions(price, panel, scale)
@@ -168,8 +168,8 @@ class _Market:
 def _market(panel: Panel) -> _Market:
     returns = panel.log_returns
     count = np.isfinite(returns).sum(axis=1)
-    mean = _sum_over_tickers(returns) / np.maximum(count, 1)
-    spread = np.sqrt(_sum_over_tickers((returns - mean[:, None]) ** 2) / np.maximum(count, 1))
+    mean = sum_over_tickers(returns) / np.maximum(count, 1)
+    spread = np.sqrt(sum_over_tickers((returns - mean[:, None]) ** 2) / np.maximum(count, 1))
     squares = mean**2
     volatility = {span: np.sqrt(ewm(squares, span) + 1e-10) for span in (5, 22, 66)}
     usual = np.sqrt(ewm(squares, 500) + 1e-10)
@@ -187,7 +187,7 @@ def _market(panel: Panel) -> _Market:
     )
 
 
-def _sum_over_tickers(values: FloatArray | Float32Array) -> FloatArray:
+def sum_over_tickers(values: FloatArray | Float32Array) -> FloatArray:
     """Sum (T, N) to (T,) one ticker after another: numpy's own sum would round otherwise with a ticker more.
 
     So a ticker that is listed later changes no byte of the rows before.

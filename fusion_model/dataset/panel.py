@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -19,11 +20,13 @@ from numpy.typing import NDArray
 
 from collectors import store
 from collectors.market_calendar import session_after, session_close, sessions_between
+from collectors.universe import load_universe
 from fusion_model.dataset.earnings import BEYOND, reaction_calendar
 from fusion_model.errors import NotEnoughHistory
 
 FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
+IntArray: TypeAlias = NDArray[np.int64]
 
 OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
 SENTIMENT_FIELDS = ("mean", "spread", "count")
@@ -55,6 +58,12 @@ class Panel:
     earnings : ndarray (T, N, 4), optional
         Reactions to earnings reports: in that session, and expected among the next 1, 5, 20 sessions as
         known at its close (see dataset.earnings); None where no announcement is stored.
+    sectors : tuple of N str
+        Where each ticker belongs, by the universe that travels with the program: a label of today, the same
+        for every session, and the one thing here without a date. Empty where unknown; () where all are.
+    co_mentions : ndarray (E, 4) of int
+        Session row, two tickers' columns (the first no later than the second), and how many posts that this
+        close was the first to know name both; twice the same column: how many name that ticker. Sorted.
     """
 
     sessions: tuple[str, ...]
@@ -67,6 +76,8 @@ class Panel:
     macro_series: tuple[str, ...]
     scorer: str = ""
     earnings: FloatArray | None = None
+    sectors: tuple[str, ...] = ()
+    co_mentions: IntArray = field(default_factory=lambda: np.zeros((0, 4), dtype=np.int64))
 
     @cached_property
     def present(self) -> BoolArray:
@@ -139,7 +150,21 @@ class Panel:
             macro=_take(self.macro[:stop], spoken),
             macro_series=tuple(self.macro_series[m] for m in spoken),
             earnings=None if self.earnings is None else _unless_empty(_take(self.earnings[:stop], listed)),
+            sectors=tuple(self.sectors[n] for n in listed) if self.sectors else (),
+            co_mentions=co_mentions_among(self.co_mentions[self.co_mentions[:, 0] < stop], listed),
         )
+
+
+def co_mentions_among(co_mentions: IntArray, columns: NDArray[np.intp]) -> IntArray:
+    """Keep the counts of some columns, in the numbers that these columns have among themselves."""
+    if len(co_mentions) == 0:
+        return co_mentions
+    place = np.full(max(int(co_mentions[:, 2].max()), int(columns.max(initial=0))) + 1, -1, dtype=np.int64)
+    place[columns] = np.arange(len(columns))
+    pairs = np.sort(place[co_mentions[:, 1:3]], axis=1)
+    kept = pairs[:, 0] >= 0
+    found = np.column_stack([co_mentions[kept, 0], pairs[kept], co_mentions[kept, 3]])
+    return found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))]
 
 
 def _unless_empty(calendar: FloatArray) -> FloatArray | None:
@@ -202,6 +227,7 @@ def load_panel(
             target[row_of[session], column_of[ticker]] = amount
 
     macro_series, macro = _macro_as_known(db, sessions, known_at)
+    universe = load_universe()
     return Panel(
         sessions=sessions,
         tickers=names,
@@ -213,6 +239,8 @@ def load_panel(
         macro_series=macro_series,
         scorer=scorer,
         earnings=_earnings_as_known(db, sessions, names, known_at),
+        sectors=tuple(universe[name].sector if name in universe else "" for name in names),
+        co_mentions=_co_mentions_by_session(db, sessions, names, known_at),
     )
 
 
@@ -253,6 +281,21 @@ def _sentiment_by_session(
         mean = total / count
         spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     return np.stack([mean, spread, count], axis=2)
+
+
+def _co_mentions_by_session(
+    db: sqlite3.Connection, sessions: Sequence[str], tickers: Sequence[str], known_at: str
+) -> IntArray:
+    """Return (E, 4) as Panel has it; a post counts at the first close that knew it, as in sentiment."""
+    closes = [session_close(session) for session in sessions]
+    column_of = {ticker: n for n, ticker in enumerate(tickers)}
+    before_first = session_close(session_after(sessions[0], -1))
+    count: Counter[tuple[int, int, int]] = Counter()
+    for available_at, one, other, posts in store.load_co_mentions(db, known_at, tickers):
+        if available_at > before_first and other in column_of:
+            count[bisect_left(closes, available_at), column_of[one], column_of[other]] += posts
+    rows = sorted((*key, posts) for key, posts in count.items())
+    return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
 
 def _macro_as_known(

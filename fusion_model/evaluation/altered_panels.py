@@ -29,6 +29,10 @@ def with_future_corrupted(panel: Panel, session: str, *, seed: int) -> Panel:
         changed[after:] = random.choice(nonsense, shape) if nonsense else random.uniform(1.0, 100.0, shape)
         return changed
 
+    T, N = panel.present.shape
+    rows = np.repeat(np.arange(after, T), N)  # in every later session everybody is named beside the first
+    names = np.column_stack([rows, np.zeros_like(rows), np.tile(np.arange(N), T - after)])
+    past = panel.co_mentions[panel.co_mentions[:, 0] < after]
     return replace(
         panel,
         ohlcv=spoilt(panel.ohlcv),
@@ -37,6 +41,7 @@ def with_future_corrupted(panel: Panel, session: str, *, seed: int) -> Panel:
         sentiment=spoilt(panel.sentiment),
         macro=spoilt(panel.macro),
         earnings=None if panel.earnings is None else spoilt(panel.earnings),
+        co_mentions=np.vstack([past, np.column_stack([names, random.integers(1, 100, len(rows))])]),
     )
 
 

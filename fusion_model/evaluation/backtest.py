@@ -176,8 +176,9 @@ def run_backtest(
 def panel_digest(panel: Panel) -> str:
     """Return a digest of everything a forecaster can read in a panel."""
     digest = hashlib.sha256(
-        json.dumps([panel.sessions, panel.tickers, panel.macro_series, panel.scorer]).encode()
+        json.dumps([panel.sessions, panel.tickers, panel.macro_series, panel.scorer, panel.sectors]).encode()
     )
+    digest.update(panel.co_mentions.tobytes())
     earnings = np.zeros(0) if panel.earnings is None else panel.earnings
     for values in (panel.ohlcv, panel.split_ratio, panel.dividend, panel.sentiment, panel.macro, earnings):
         plain = np.where(np.isnan(values), np.nan, values) + 0.0  # one NaN, one zero

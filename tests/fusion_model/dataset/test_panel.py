@@ -75,6 +75,27 @@ def test_posts_are_read_as_one_scorer_read_them(db: sqlite3.Connection) -> None:
     assert counted == {SCORER: 1.0, "": 0.0, "x": 0.0}
 
 
+def test_who_is_named_beside_whom_is_counted_at_the_first_close_that_knew_it(db: sqlite3.Connection) -> None:
+    for ticker in ("KO", "PEP"):
+        store.save_price_bars(db, bars(ticker, [50.0] * 4, first="2020-01-09"), RECORDED)
+    save_post(db, "KO PEP", "2020-01-08T21:00:00Z")  # before the panel
+    save_post(db, "PEP KO", "2020-01-10T21:00:00Z")  # at Friday's close
+    save_post(db, "KO PEP XYZ", "2020-01-10T21:00:01Z")  # after it: Monday's, and nothing is stored of XYZ
+    save_post(db, "KO", "2020-01-12T15:00:00Z")
+    panel = load_panel(db, "2020-01-14")
+    friday = [[1, 0, 0, 1], [1, 0, 1, 1], [1, 1, 1, 1]]
+    assert panel.co_mentions.tolist() == [*friday, [2, 0, 0, 2], [2, 0, 1, 1], [2, 1, 1, 1]]
+    assert panel.until("2020-01-10").co_mentions.tolist() == friday
+    assert load_panel(db, "2020-01-10").co_mentions.tolist() == friday
+
+
+def test_sectors_are_those_of_the_universe(db: sqlite3.Connection) -> None:
+    for ticker in ("AAPL", "KO", "NOBODY"):
+        store.save_price_bars(db, bars(ticker, [50.0] * 4), RECORDED)
+    panel = load_panel(db, "2020-01-07")
+    assert panel.sectors == ("Information Technology", "Consumer Staples", "")
+
+
 def test_a_panel_cut_short_equals_the_panel_that_would_have_been_loaded_then(db: sqlite3.Connection) -> None:
     fill_a_lively_record(db)
     later = load_panel(db, "2020-03-31", scorer=SCORER)
@@ -103,6 +124,7 @@ def fill_a_lively_record(db: sqlite3.Connection) -> None:
     for day in range(10, 29):
         save_post(db, "KO", f"2020-02-{day}T20:30:00Z", float(random.uniform(-1, 1)))
         save_post(db, "PEP", f"2020-02-{day}T21:30:00Z", float(random.uniform(-1, 1)))
+        save_post(db, "KO NEW PEP", f"2020-02-{day}T22:30:00Z")
 
 
 # Total returns ------------------------------------------------------------------------------------

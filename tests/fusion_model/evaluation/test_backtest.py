@@ -209,6 +209,8 @@ def test_a_digest_names_everything_a_forecaster_reads() -> None:
         replace(PANEL, scorer="compact"),
         replace(PANEL, macro=np.zeros((330, 1, 2)), macro_series=("DGS10",)),
         replace(PANEL, earnings=np.ones((*PANEL.present.shape, 4))),
+        replace(PANEL, sectors=("Energy",) * len(PANEL.tickers)),
+        replace(PANEL, co_mentions=np.array([[0, 0, 1, 1]])),
     ]
     digests = {panel_digest(panel) for panel in [PANEL, *changed]}
     assert len(digests) == 1 + len(changed)

@@ -386,7 +386,8 @@ def _session(value: Any) -> str | None:
 def parts_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--parts``: what the fusion model reads beside prices."""
     return click.option(
-        "--parts", help="Comma-separated: sentiment, macro; or none. Default: the settings' model_parts."
+        "--parts",
+        help="Comma-separated: sentiment, macro, graph; or none. Default: the settings' model_parts.",
     )(function)
 
 
@@ -399,7 +400,9 @@ def _config(context: Context, parts: str | None) -> FusionConfig:
     unknown = set(chosen) - set(PARTS)
     if unknown:
         raise click.UsageError(f"--parts takes {', '.join(PARTS)} or none, not {sorted(unknown)[0]}")
-    return FusionConfig(use_sentiment="sentiment" in chosen, use_macro="macro" in chosen)
+    return FusionConfig(
+        use_sentiment="sentiment" in chosen, use_macro="macro" in chosen, use_graph="graph" in chosen
+    )
 
 
 @barograph.command()

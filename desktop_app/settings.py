@@ -11,7 +11,7 @@ from collectors.errors import BadInput, ConfigurationError
 
 SETTINGS_NAME = "settings.json"
 THEMES = ("system", "light", "dark")
-PARTS = ("sentiment", "macro")
+PARTS = ("sentiment", "macro", "graph")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _problem(key: str, value: Any) -> str:
         return "" if good else "a list of whole numbers from 2 to 1000"
     if key == "model_parts":
         good = isinstance(value, list) and set(value) <= set(PARTS)
-        return "" if good else f"a list of {' and '.join(PARTS)}, or empty"
+        return "" if good else f"a list of {', '.join(PARTS)}, or empty"
     if key == "contact":
         good = isinstance(value, str) and (not value or "@" in value)
         return "" if good else "an e-mail address, or empty"

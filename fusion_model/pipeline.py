@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 LEAK_TICKERS, LEAK_SESSIONS = 12, 1200  # what the alarms are sounded on: half a minute of work
 LEAK_SCORED = (60, 150)  # sessions, an eighth of the panel's within these bounds
 LEAK_CONFIG = FusionConfig(  # every part of the model is on, and small: a leak does not hang on size
+    use_graph=True,
     hidden=8,
     encoder_hidden=4,
     lookback=16,

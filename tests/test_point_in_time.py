@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from desktop_app.store import open_home
 from fusion_model import pipeline
 from tests.builders import SMALL
 
+WITH_GRAPH = replace(SMALL, use_graph=True, graph_neighbours=2)
 NOW = "2021-06-01T00:00:00Z"
 AS_OF = "2020-12-18"
 SESSIONS = sessions_between("2017-06-01", session_after(AS_OF, 30))
@@ -71,13 +73,14 @@ def macro_rows() -> list[dict[str, str]]:
 
 
 def post_rows() -> list[dict[str, object]]:
-    """A post a session on one of the tickers, an hour before or after the close."""
+    """A post a session on a ticker or two, an hour before or after the close."""
     return [
         {
             "id": str(position),
             "ticker": TICKERS[position % len(TICKERS)],
             "created_at": f"{session}T{15 + (position % 3) * 4}:30:00Z",
-            "text": f"{WORDS[position % len(WORDS)]} ${TICKERS[position % len(TICKERS)]} {position}",
+            "text": f"{WORDS[position % len(WORDS)]} ${TICKERS[position % len(TICKERS)]} {position}"
+            + (" $AAA $CCC" if position % 3 == 0 else ""),
         }
         for position, session in enumerate(SESSIONS)
     ]
@@ -128,7 +131,7 @@ def forecast_csv(folder: Path, home: Path) -> tuple[bytes, bytes]:
         archives.import_earnings(db, [folder / "earnings.csv"], now=NOW)
         archives.import_posts(db, [folder / "posts.jsonl"], universe=UNIVERSE, now=NOW)
         score_new_posts(db, CompactScorer(), now=NOW)
-        pipeline.train(db, home / "models", as_of=AS_OF, now=NOW, config=SMALL)
+        pipeline.train(db, home / "models", as_of=AS_OF, now=NOW, config=WITH_GRAPH)
         pipeline.refresh(db, home / "models", as_of=AS_OF, now=NOW)
         export_forecasts(db, home / "forecasts.csv", as_of=AS_OF)
         found = db.execute("SELECT count(*) FROM anomaly").fetchone()[0]

@@ -12,6 +12,7 @@ import numpy as np
 
 from fusion_model.dataset.features import Features, Float32Array
 from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.dataset.stock_graph import Related, StockGraph
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import HORIZONS
 
@@ -63,15 +64,18 @@ class NetworkInput:
     macro : ndarray (T, M)
     ready : ndarray (N, T)
         Whether the ticker has features at that session.
+    graph : StockGraph, optional
+        Who is related to whom; None where no network reads it.
     """
 
     price: Float32Array
     sentiment: Float32Array
     macro: Float32Array
     ready: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+    graph: StockGraph | None = None
 
 
-def scale_features(features: Features, scaling: Scaling) -> NetworkInput:
+def scale_features(features: Features, scaling: Scaling, graph: StockGraph | None = None) -> NetworkInput:
     """Apply a scaling, and order by ticker first."""
     price = (features.price - scaling.price_mean) / scaling.price_std
     ready = np.isfinite(price).all(axis=2)
@@ -82,6 +86,7 @@ def scale_features(features: Features, scaling: Scaling) -> NetworkInput:
         sentiment=np.ascontiguousarray(features.sentiment.transpose(1, 0, 2)),
         macro=np.clip(macro, -MACRO_CLIP, MACRO_CLIP).astype(np.float32),
         ready=np.ascontiguousarray(ready.T),
+        graph=graph,
     )
 
 
@@ -142,12 +147,15 @@ class WindowBatch:
     macro : ndarray (B, L, M)
     target : ndarray (B, L, H)
         NaN in the burn-in, where a segment is padded at its start, and where the outcome is unknown.
+    related : Related, optional
+        Where the B segments are of the same sessions: who is related to whom in the last of them.
     """
 
     price: Float32Array
     sentiment: Float32Array
     macro: Float32Array
     target: Float32Array
+    related: Related | None = None
 
 
 def training_batches(
@@ -197,3 +205,39 @@ def _gather(
         macro[b, start:] = data.macro[first:end]
         target[b, start + warm :] = targets[n, first + warm : end]
     return WindowBatch(price=price, sentiment=sentiment, macro=macro, target=target)
+
+
+def aligned_batches(
+    data: NetworkInput,
+    targets: Float32Array,
+    *,
+    stop: int,
+    burn_in: int,
+    segment: int,
+    random: np.random.Generator,
+) -> Iterator[WindowBatch]:
+    """Yield one pass as training_batches, but each batch holds every ticker over the same sessions.
+
+    So neighbours can be read beside each other. Targets and relations are those of the ``segment`` sessions
+    after the burn-in alone.
+    """
+    assert data.graph is not None  # noqa: S101  the caller knows
+    started = np.where(data.ready[:, :stop].any(axis=1), data.ready.argmax(axis=1), stop)
+    warm = started + MIN_SEGMENT // 2  # a young ticker bears no loss before
+    ends = range(stop - int(random.integers(0, segment)), int(warm.min()), -segment)
+    for place in random.permutation(len(ends)):
+        end = ends[int(place)]
+        rows = range(max(0, end - segment), end)
+        columns = np.flatnonzero(data.ready[:, rows.start : end].any(axis=1))
+        target = targets[columns, rows.start : end].copy()
+        target[np.arange(rows.start, end) < warm[columns, None]] = np.nan
+        if not np.isfinite(target).any():
+            continue
+        first = max(0, rows.start - burn_in)
+        yield WindowBatch(
+            price=data.price[columns, first:end],
+            sentiment=data.sentiment[columns, first:end],
+            macro=np.tile(data.macro[first:end], (len(columns), 1, 1)),
+            target=target,
+            related=data.graph.related(rows, columns, data.ready),
+        )

@@ -29,6 +29,7 @@ from fusion_model.dataset.features import (
     build_features,
 )
 from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.dataset.stock_graph import EDGE_FEATURES, StockGraph
 from fusion_model.dataset.windows import (
     NetworkInput,
     Scaling,
@@ -41,12 +42,12 @@ from fusion_model.distribution import as_forecasts, probability_of_rise
 from fusion_model.errors import CheckpointError, NoModel
 from fusion_model.findings import FUSION_MODEL, HORIZONS, Forecast
 from fusion_model.forecasting.calibration import LEVELS, adapted_levels, residual_quantiles
-from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
-from fusion_model.forecasting.training import fit_network, one_thread
+from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork, Neighbours
+from fusion_model.forecasting.training import as_neighbours, fit_network, one_thread
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "model.json"
 DECIMALS = 8  # of log returns, everywhere they are written
 
@@ -112,7 +113,7 @@ class FusionForecaster:
         self._progress("features", 0, 1)
         features = build_features(panel)
         scaling = fit_scaling(features, split.fit)
-        data = scale_features(features, scaling)
+        data = scale_features(features, scaling, _graph(panel, features, config))
         purge = max(HORIZONS)
         fit_targets = standardised_targets(panel, features.anchor, split.fit + purge)
         validation_targets = standardised_targets(panel, features.anchor, split.validation_stop + purge)
@@ -164,9 +165,7 @@ class FusionForecaster:
             The panel does not hold the session, or too few earlier forecasts have come true.
         """
         state = self.state
-        if self._prepared is None or self._prepared.panel is not panel:
-            self._prepared = _prepare(panel, state)
-        prepared = self._prepared
+        prepared = self._prepare(panel)
         t = panel.position(session)
         columns = np.flatnonzero(prepared.data.ready[:, t])
         forecasts: list[Forecast] = []
@@ -194,6 +193,40 @@ class FusionForecaster:
                 model_version=self.model_version,
             )
         return sorted(forecasts, key=lambda forecast: (forecast.ticker, forecast.horizon))
+
+    def related_stocks(self, panel: Panel, session: str) -> dict[str, tuple[tuple[str, float], ...]]:
+        """Return each ticker's neighbours at a session and how strongly they are read, strongest first.
+
+        The weights of a ticker's neighbours are positive and sum to 1. They tell where the model looks, not
+        what it found there. A model without the graph has none for anybody: an empty answer.
+        """
+        state, prepared = self.state, self._prepare(panel)
+        graph, row = prepared.data.graph, panel.position(session)
+        if graph is None:
+            return {}
+        window = _window(prepared.data, row, state.config.lookback)
+        assert window.neighbours is not None  # noqa: S101  there is a graph
+        with torch.no_grad(), one_thread():
+            read = [
+                network.related.attention(network.price_state(window.price)[:, -1:], window.neighbours)[0]
+                for network in state.networks
+                if network.related is not None
+            ]
+        weights, places = torch.stack(read).mean(dim=0).numpy(), window.neighbours.places[0].numpy()
+        names = [panel.tickers[n] for n in window.ready]
+        return {
+            name: tuple(
+                sorted(
+                    (
+                        (names[place], float(weight))
+                        for place, weight in zip(own, how, strict=True)
+                        if place >= 0
+                    ),
+                    key=lambda neighbour: (-neighbour[1], neighbour[0]),
+                )
+            )
+            for name, own, how in zip(names, places, weights, strict=True)
+        }
 
     def save(self, folder: Path) -> Path:
         """Write the checkpoint (safetensors and JSON) into a new folder named by its version; return it."""
@@ -229,6 +262,11 @@ class FusionForecaster:
             ) from error
         forecaster.config = forecaster.state.config
         return forecaster
+
+    def _prepare(self, panel: Panel) -> _Prepared:
+        if self._prepared is None or self._prepared.panel is not panel:
+            self._prepared = _prepare(panel, self.state)
+        return self._prepared
 
     def _adopt(self, state: FittedState) -> None:
         weights, description = _to_files(state)
@@ -285,7 +323,7 @@ def _prepare(panel: Panel, state: FittedState) -> _Prepared:
             filled[row_of[session]] = True
     return _Prepared(
         panel=panel,
-        data=scale_features(features, state.scaling),
+        data=scale_features(features, state.scaling, _graph(panel, features, state.config)),
         anchor=features.anchor,
         forward=tuple(panel.forward_returns(horizon) for horizon in HORIZONS),
         forecast=forecast,
@@ -293,26 +331,61 @@ def _prepare(panel: Panel, state: FittedState) -> _Prepared:
     )
 
 
+def _graph(panel: Panel, features: Features, config: FusionConfig) -> StockGraph | None:
+    return StockGraph(panel, features.scale, config.graph_neighbours) if config.use_graph else None
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The sessions that end at one, of the tickers that are ready at it, as networks read them."""
+
+    ready: np.ndarray[tuple[int], np.dtype[np.intp]]  # columns, (B,)
+    price: torch.Tensor  # (B, L, F)
+    sentiment: torch.Tensor
+    macro: torch.Tensor
+    neighbours: Neighbours | None  # of the last session
+
+
+def _window(data: NetworkInput, row: int, lookback: int) -> _Window:
+    ready = np.flatnonzero(data.ready[:, row])
+    first = max(0, row - lookback + 1)
+    pad = lookback - (row + 1 - first)
+    macro = torch.from_numpy(np.pad(data.macro[first : row + 1], ((pad, 0), (0, 0))))
+    own = ((0, 0), (pad, 0), (0, 0))
+    related = None if data.graph is None else data.graph.related(range(row, row + 1), ready, data.ready)
+    return _Window(
+        ready=ready,
+        price=torch.from_numpy(np.pad(data.price[ready, first : row + 1], own)),
+        sentiment=torch.from_numpy(np.pad(data.sentiment[ready, first : row + 1], own)),
+        macro=macro.expand(len(ready), *macro.shape),
+        neighbours=as_neighbours(related),
+    )
+
+
 def forecast_shape(
     networks: Sequence[FusionNetwork], data: NetworkInput, row: int, lookback: int
 ) -> Float32Array:
-    """Mean log scale and location over the networks for one session, (N, 2, H); NaN without features."""
-    ready = np.flatnonzero(data.ready[:, row])
+    """Mean log scale and location over the networks for one session, (N, 2, H); NaN without features.
+
+    The tickers that are ready are forecast together, and nothing is known here of the others: neither a
+    ticker that is not ready nor one that is listed later changes a byte.
+    """
     result = np.full((len(data.ready), 2, len(HORIZONS)), np.nan, dtype=np.float32)
-    if len(ready) == 0:
+    window = _window(data, row, lookback)
+    if len(window.ready) == 0:
         return result
-    first = max(0, row - lookback + 1)
-    pad = lookback - (row + 1 - first)
-    price = torch.from_numpy(np.pad(data.price[ready, first : row + 1], ((0, 0), (pad, 0), (0, 0))))
-    sentiment = torch.from_numpy(np.pad(data.sentiment[ready, first : row + 1], ((0, 0), (pad, 0), (0, 0))))
-    macro = torch.from_numpy(np.pad(data.macro[first : row + 1], ((pad, 0), (0, 0))))
     with torch.no_grad(), one_thread():
-        shared = macro.expand(len(ready), *macro.shape)
         shapes = [
-            torch.stack([part[:, -1] for part in network(price, sentiment, shared)], dim=1)
+            torch.stack(
+                [
+                    part[:, -1]
+                    for part in network(window.price, window.sentiment, window.macro, window.neighbours)
+                ],
+                dim=1,
+            )
             for network in networks
         ]
-        result[ready] = torch.stack(shapes).mean(dim=0).numpy()
+        result[window.ready] = torch.stack(shapes).mean(dim=0).numpy()
     return result
 
 
@@ -348,6 +421,7 @@ def _to_files(state: FittedState) -> tuple[dict[str, np.ndarray], dict[str, obje
         "config": asdict(state.config),
         "price_features": list(PRICE_FEATURES),
         "sentiment_features": list(SENTIMENT_FEATURES),
+        "edge_features": list(EDGE_FEATURES),
         "macro_names": list(state.macro_names),
         "horizons": list(HORIZONS),
         "scorer": state.scorer,
@@ -365,6 +439,7 @@ def _from_files(weights: dict[str, np.ndarray], description: dict[str, Any]) -> 
         "format": FORMAT,
         "price_features": list(PRICE_FEATURES),
         "sentiment_features": list(SENTIMENT_FEATURES),
+        "edge_features": list(EDGE_FEATURES),
         "horizons": list(HORIZONS),
     }
     for key, value in expected.items():

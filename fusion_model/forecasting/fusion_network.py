@@ -1,7 +1,7 @@
-"""The fusion network in one file: an LSTM over prices, gated by what posts and macro figures add.
+"""The fusion network in one file: an LSTM over prices, and what posts, macro figures and neighbours add.
 
 Shapes: B windows, L sessions, F price features, S sentiment features, M macro features, D hidden,
-H horizons.
+H horizons, K neighbours, E features of an edge.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from fusion_model.dataset.stock_graph import EDGE_FEATURES
 from fusion_model.findings import HORIZONS
 
 
@@ -29,10 +30,14 @@ class FusionConfig:
     dropout: float = 0.1
     use_sentiment: bool = True
     use_macro: bool = True
+    use_graph: bool = False
+    graph_neighbours: int = 8
+    graph_heads: int = 2  # of attention; ``encoder_hidden`` is divided among them
     forecast_mean: bool = False
     # Windows
     lookback: int = 64  # sessions read before a forecast, and burn-in of a training segment
     segment: int = 186  # sessions of a training segment that bear a loss, after its burn-in
+    graph_segment: int = 62  # the same with the graph, whose segments hold every ticker
     # Training
     seed: int = 7
     members: int = 3
@@ -53,7 +58,7 @@ class FusionConfig:
 
 
 class ScaleForecast(NamedTuple):
-    """Corrections to the anchor, by horizon."""
+    """Corrections to the anchor, by horizon; with neighbours, of the sessions that these are known of."""
 
     log_scale: Tensor  # (B, L, H): log of volatility against the EWMA anchor
     location: Tensor  # (B, L, H): mean in units of the volatility
@@ -77,6 +82,61 @@ class GatedResidual(nn.Module):
         return opened
 
 
+class Neighbours(NamedTuple):
+    """Relations among B windows of the same sessions, in the last L of them."""
+
+    places: Tensor  # (L, B, K) of int64: which of the B, -1 for none
+    edges: Tensor  # (L, B, K, E)
+
+
+class RelatedStocks(nn.Module):
+    """What related stocks add to a stock's state: attention over neighbours behind a gate that starts closed.
+
+    GATv2 (Brody, Alon & Yahav, 2022): the score of a neighbour is a' LeakyReLU(W h + V h_neighbour + U edge),
+    per head; a softmax over the neighbours weighs V h_neighbour (``width`` numbers). Who has none gets zero.
+    """
+
+    def __init__(self, hidden: int, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.own = nn.Linear(hidden, width)
+        self.other = nn.Linear(hidden, width, bias=False)
+        self.edge = nn.Linear(len(EDGE_FEATURES), width, bias=False)
+        self.score = nn.Parameter(torch.empty(heads, width // heads))
+        nn.init.xavier_uniform_(self.score)
+        self.decode = nn.Linear(width, hidden, bias=False)
+        self.gate = nn.Linear(2 * hidden, hidden)
+        self.opening = nn.Parameter(torch.zeros(hidden))
+
+    def forward(self, state: Tensor, neighbours: Neighbours) -> Tensor:
+        """Return what is added to states (B, L, D)."""
+        weights, others = self._attend(state, neighbours)
+        L, B, K, heads = weights.shape
+        message = (weights.unsqueeze(-1) * others.view(L, B, K, heads, -1)).sum(dim=2)
+        message = self.decode(message.view(L, B, -1)).transpose(0, 1)  # (B, L, D)
+        gate = torch.sigmoid(self.gate(torch.cat([state, message], dim=-1)))
+        opened: Tensor = self.opening * gate * message
+        return opened
+
+    def attention(self, state: Tensor, neighbours: Neighbours) -> Tensor:
+        """Return how strongly each neighbour is read, (L, B, K): the mean of the heads, sum 1 or none."""
+        return self._attend(state, neighbours)[0].mean(dim=-1)
+
+    def _attend(self, state: Tensor, neighbours: Neighbours) -> tuple[Tensor, Tensor]:
+        """Return weights (L, B, K, heads), and of each neighbour what they weigh, (L, B, K, width)."""
+        L, B, K = neighbours.places.shape
+        known = neighbours.places >= 0
+        first = torch.arange(L, device=state.device).view(L, 1, 1) * B
+        place = (neighbours.places.clamp(min=0) + first).view(-1)
+        own, other = (encode(state).transpose(0, 1) for encode in (self.own, self.other))  # (L, B, width)
+        others = other.reshape(L * B, -1).index_select(0, place).view(L, B, K, -1)
+        mixed = own.unsqueeze(2) + others + self.edge(neighbours.edges)
+        mixed = torch.nn.functional.leaky_relu(mixed, 0.2).view(L, B, K, self.heads, -1)
+        score = (mixed * self.score).sum(dim=-1)  # (L, B, K, heads)
+        score = score.masked_fill(~known.unsqueeze(-1), -1e9)
+        return torch.softmax(score, dim=2) * known.unsqueeze(-1), others
+
+
 class FusionNetwork(nn.Module):
     """Forecast the scale of returns as a residual on an EWMA anchor; its zero state is the anchor."""
 
@@ -89,6 +149,9 @@ class FusionNetwork(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.sentiment = GatedResidual(sentiment, D, config.encoder_hidden) if config.use_sentiment else None
         self.macro = GatedResidual(macro, D, config.encoder_hidden) if config.use_macro and macro else None
+        self.related = (
+            RelatedStocks(D, config.encoder_hidden, config.graph_heads) if config.use_graph else None
+        )
         self.log_scale = nn.Linear(D, H)
         self.location = nn.Linear(D, H) if config.forecast_mean else None
         self.log_freedom = nn.Parameter(torch.full((H,), 1.0))  # degrees of freedom - 2, as a log
@@ -97,19 +160,34 @@ class FusionNetwork(nn.Module):
                 nn.init.zeros_(head.weight)
                 nn.init.zeros_(head.bias)
 
-    def forward(self, price: Tensor, sentiment: Tensor, macro: Tensor) -> ScaleForecast:
-        """Read windows (B, L, F), (B, L, S), (B, L, M); every row sees itself and the rows before."""
-        remembered, _ = self.lstm(price)  # (B, L, D)
-        state = torch.nn.functional.silu(self.join(torch.cat([remembered, price], dim=-1)))
+    def forward(
+        self, price: Tensor, sentiment: Tensor, macro: Tensor, neighbours: Neighbours | None = None
+    ) -> ScaleForecast:
+        """Read windows (B, L, F), (B, L, S), (B, L, M); every row sees itself and the rows before.
+
+        With neighbours the B windows are of the same sessions, and the last ones, those that neighbours are
+        known of, are forecast.
+        """
+        state = self.price_state(price)
+        if neighbours is not None:
+            last = len(neighbours.places)
+            state, sentiment, macro = state[:, -last:], sentiment[:, -last:], macro[:, -last:]
         fused = state
         if self.sentiment is not None:
             fused = fused + self.sentiment(state, sentiment)
         if self.macro is not None:
             fused = fused + self.macro(state, macro)
+        if self.related is not None and neighbours is not None:
+            fused = fused + self.related(state, neighbours)
         fused = self.dropout(fused)
         log_scale = self.log_scale(fused)
         location = torch.zeros_like(log_scale) if self.location is None else self.location(fused)
         return ScaleForecast(log_scale=log_scale, location=location)
+
+    def price_state(self, price: Tensor) -> Tensor:
+        """Return what the LSTM and the newest row say, (B, L, D)."""
+        remembered, _ = self.lstm(price)  # (B, L, D)
+        return torch.nn.functional.silu(self.join(torch.cat([remembered, price], dim=-1)))
 
     def loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
         """Student-t negative log likelihood of targets (B, L, H) in units of the anchor; NaN is left out."""

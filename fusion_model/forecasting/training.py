@@ -12,9 +12,17 @@ import torch
 
 from collectors.progress import Progress
 from fusion_model.dataset.features import Float32Array
-from fusion_model.dataset.windows import MIN_SEGMENT, NetworkInput, Split, training_batches
+from fusion_model.dataset.stock_graph import Related
+from fusion_model.dataset.windows import (
+    MIN_SEGMENT,
+    NetworkInput,
+    Split,
+    WindowBatch,
+    aligned_batches,
+    training_batches,
+)
 from fusion_model.errors import NotEnoughHistory
-from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
+from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork, Neighbours
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +47,20 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def device() -> torch.device:
+    """Return where networks are trained: on CUDA where there is any. Forecasts are made on the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def as_neighbours(related: Related | None, target: torch.device | None = None) -> Neighbours | None:
+    """Return relations as a network reads them."""
+    if related is None:
+        return None
+    return Neighbours(
+        torch.from_numpy(related.neighbours).to(target), torch.from_numpy(related.edges).to(target)
+    )
 
 
 def fit_network(
@@ -66,9 +88,12 @@ def fit_network(
     NotEnoughHistory
         No ticker is long enough for a single segment.
     """
+    where = device()
+    torch.backends.cudnn.allow_tf32 = False  # float32 as on the CPU
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     network = FusionNetwork(config, data.price.shape[2], data.sentiment.shape[2], data.macro.shape[1])
+    network.to(where)  # the draw of the weights is the CPU's
     decayed = [p for p in network.parameters() if p.dim() > 1]
     free = [p for p in network.parameters() if p.dim() <= 1]
     optimiser = torch.optim.AdamW(
@@ -78,8 +103,7 @@ def fit_network(
         ],
         lr=config.learning_rate,
     )
-    rows = int(data.ready[:, : split.fit].sum())
-    steps = max(1, rows // (config.segment * config.batch)) + 2
+    steps = _steps(data, split, config)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
         max_lr=config.learning_rate,
@@ -89,21 +113,17 @@ def fit_network(
     best_loss, best_state, best_epoch, done = float("inf"), network.state_dict(), 0, 0
     for epoch in range(config.epochs):
         network.train()
-        batches = training_batches(
-            data,
-            fit_targets,
-            stop=split.fit,
-            burn_in=config.lookback,
-            segment=config.segment,
-            batch=config.batch,
-            random=random,
-        )
-        for batch in batches:
-            price = torch.from_numpy(batch.price)
+        for batch in _one_pass(data, fit_targets, split, config, random):
+            price = torch.from_numpy(batch.price).to(where)
             if config.input_noise:
                 price = price + config.input_noise * torch.randn_like(price)
-            forecast = network(price, torch.from_numpy(batch.sentiment), torch.from_numpy(batch.macro))
-            loss = network.loss(forecast, torch.from_numpy(batch.target))
+            forecast = network(
+                price,
+                torch.from_numpy(batch.sentiment).to(where),
+                torch.from_numpy(batch.macro).to(where),
+                as_neighbours(batch.related, where),
+            )
+            loss = network.loss(forecast, torch.from_numpy(batch.target).to(where))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
@@ -125,9 +145,45 @@ def fit_network(
         )
     progress(stage, config.epochs, config.epochs, f"best after {best_epoch + 1} epochs")
     network.load_state_dict(best_state)
+    network.cpu()
     network.eval()
     logger.info("Fitted seed %d: validation loss %.4f after %d epochs", seed, best_loss, best_epoch + 1)
     return FittedNetwork(network=network, validation_loss=best_loss, epochs=best_epoch + 1)
+
+
+def _one_pass(
+    data: NetworkInput,
+    targets: Float32Array,
+    split: Split,
+    config: FusionConfig,
+    random: np.random.Generator,
+) -> Iterator[WindowBatch]:
+    if config.use_graph:
+        return aligned_batches(
+            data,
+            targets,
+            stop=split.fit,
+            burn_in=config.lookback,
+            segment=config.graph_segment,
+            random=random,
+        )
+    return training_batches(
+        data,
+        targets,
+        stop=split.fit,
+        burn_in=config.lookback,
+        segment=config.segment,
+        batch=config.batch,
+        random=random,
+    )
+
+
+def _steps(data: NetworkInput, split: Split, config: FusionConfig) -> int:
+    """Return how many batches a pass has at most, or nearly so."""
+    if config.use_graph:
+        return split.fit // config.graph_segment + 2
+    rows = int(data.ready[:, : split.fit].sum())
+    return max(1, rows // (config.segment * config.batch)) + 2
 
 
 def validation_loss(
@@ -135,14 +191,22 @@ def validation_loss(
 ) -> float:
     """Mean loss over the validation rows, after a burn-in on the rows before them."""
     network.eval()
-    rows = slice(max(0, split.validation - lookback), split.validation_stop)
+    where = next(network.parameters()).device
+    stop = split.validation_stop
+    rows = slice(max(0, split.validation - lookback), stop)
     target = targets[:, rows].copy()
     target[:, : split.validation - rows.start] = np.nan
-    macro = torch.from_numpy(data.macro[rows])
+    macro = torch.from_numpy(data.macro[rows]).to(where)
+    related = None
+    if data.graph is not None:
+        everyone = np.arange(len(data.ready))
+        related = data.graph.related(range(split.validation, stop), everyone, data.ready)
+        target = target[:, split.validation - rows.start :]
     with torch.no_grad():
         forecast = network(
-            torch.from_numpy(data.price[:, rows]),
-            torch.from_numpy(data.sentiment[:, rows]),
+            torch.from_numpy(data.price[:, rows]).to(where),
+            torch.from_numpy(data.sentiment[:, rows]).to(where),
             macro.expand(len(data.price), *macro.shape),
+            as_neighbours(related, where),
         )
-        return float(network.loss(forecast, torch.from_numpy(target)))
+        return float(network.loss(forecast, torch.from_numpy(target).to(where)))

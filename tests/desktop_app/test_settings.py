@@ -33,7 +33,7 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
         ('{"theme": "pink"}', "'theme' must be one of system, light, dark, not \"pink\""),
         ('{"theme": ["dark"]}', "'theme' must be"),
         ('{"alert_p_value": true}', "'alert_p_value' must be a number between 0 and 1, not true"),
-        ('{"model_parts": ["stars"]}', "'model_parts' must be a list of sentiment and macro, or empty"),
+        ('{"model_parts": ["stars"]}', "'model_parts' must be a list of sentiment, macro, graph, or empty"),
         ('{"moving_averages": [1]}', "'moving_averages' must be a list of whole numbers"),
         ('{"contact": "me"}', "'contact' must be an e-mail address, or empty"),
         ('{"contact": null}', "'contact' must be an e-mail address, or empty"),

@@ -9,12 +9,14 @@ import pytest
 
 from fusion_model.dataset.features import PRICE_FEATURES, Features, build_features
 from fusion_model.dataset.panel import Panel
+from fusion_model.dataset.stock_graph import StockGraph
 from fusion_model.dataset.windows import (
     MIN_FIT_SESSIONS,
     NetworkInput,
     Scaling,
     Split,
     WindowBatch,
+    aligned_batches,
     fit_scaling,
     purged_split,
     scale_features,
@@ -178,3 +180,30 @@ def test_the_order_of_a_pass_follows_its_seed(panel: Panel) -> None:
     first, again, other = (passes(panel, burn_in=16, segment=64, seed=seed) for seed in (1, 1, 2))
     assert [batch.target.tobytes() for batch in first] == [batch.target.tobytes() for batch in again]
     assert [batch.target.tobytes() for batch in first] != [batch.target.tobytes() for batch in other]
+
+
+def aligned(panel: Panel, *, seed: int = 0) -> list[WindowBatch]:
+    data, targets = numbered(panel)
+    data = replace(data, graph=StockGraph(panel, build_features(panel).scale, 2))
+    random = np.random.default_rng(seed)
+    return list(aligned_batches(data, targets, stop=600, burn_in=64, segment=50, random=random))
+
+
+def test_aligned_segments_hold_every_ticker_over_the_same_sessions(panel: Panel) -> None:
+    young = with_bars_only_from(panel, column=1, row=300)
+    seen = []
+    for batch in aligned(young):
+        B, L, _ = batch.price.shape
+        assert batch.related is not None
+        assert batch.related.neighbours.shape == (50, B, 2)
+        rows = batch.price[:, :, 0]
+        np.testing.assert_array_equal(rows, np.tile(np.arange(rows[0, 0], rows[0, 0] + L), (B, 1)))
+        known = np.isfinite(batch.target[:, :, 0])
+        np.testing.assert_array_equal(batch.target[:, :, 0][known] % 1000, rows[:, -50:][known])
+        seen.append(batch.target[:, :, 0][known])
+    rows = np.concatenate(seen)
+    assert len(np.unique(rows)) == len(rows)
+    assert rows.max() % 1000 < 600
+    first = {ticker: rows[rows // 1000 == ticker].min() % 1000 for ticker in range(3)}
+    assert first == {0: 126, 1: 426, 2: 126}  # 66 bars to have features, 60 more to warm up
+    assert sum(len(batch.price) == 2 for batch in aligned(young)) >= 4  # before the young one is ready

@@ -221,6 +221,7 @@ def test_no_alarm_fires_on_an_honest_forecaster(make: Callable[[], EwmaFhs], pan
 def test_no_alarm_fires_on_the_fusion_model(panel: Panel) -> None:
     config = replace(SMALL, encoder_hidden=4, lookback=16, epochs=1, calibration_sessions=150)
     config = replace(config, held_out_sessions=40, validation_sessions=40, adaptation_sessions=50)
+    config = replace(config, use_graph=True, graph_neighbours=3)
     alarms = sound_alarms(lambda: FusionForecaster(config), panel, scored=SCORED)
     assert [found for found in alarms if found.fired or not found.sounded] == []
 

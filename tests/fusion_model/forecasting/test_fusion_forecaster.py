@@ -274,3 +274,49 @@ def test_a_checkpoint_without_its_calibration_is_refused(checkpoint: Path) -> No
 def test_a_checkpoint_may_be_moved(checkpoint: Path, fitted: FusionForecaster, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(checkpoint, tmp_path / "elsewhere"))
     assert FusionForecaster.load(moved).model_version == fitted.model_version
+
+
+# With the graph -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def joined(panel: Panel) -> FusionForecaster:
+    forecaster = FusionForecaster(replace(CONFIG, use_graph=True, graph_neighbours=3))
+    forecaster.fit(panel, panel.sessions[: TRAINED + 1])
+    return forecaster
+
+
+def test_the_graph_changes_what_is_forecast(
+    panel: Panel, joined: FusionForecaster, later: list[Forecast]
+) -> None:
+    assert quantiles_of(joined.predict(panel, panel.sessions[LATER])).tolist() != quantiles_of(later).tolist()
+
+
+def test_with_the_graph_the_future_and_who_is_listed_in_it_change_no_forecast(
+    panel: Panel, joined: FusionForecaster
+) -> None:
+    session = panel.sessions[LATER]
+    said = joined.predict(panel, session)
+    assert joined.predict(panel.until(session), session) == said
+    assert joined.predict(with_future_corrupted(panel, session), session) == said
+    listed = joined.predict(with_bars_only_from(panel, column=3, row=LATER + 1), session)
+    assert listed == joined.predict(with_tickers(panel, [0, 1, 2, 4, 5, 6, 7]), session)
+
+
+def test_with_the_graph_permuting_tickers_permutes_forecasts(panel: Panel, joined: FusionForecaster) -> None:
+    session, order = panel.sessions[LATER], [5, 2, 7, 0, 1, 6, 3, 4]
+    before, after = joined.predict(panel, session), joined.predict(with_tickers(panel, order), session)
+    assert [forecast.ticker for forecast in after] == [forecast.ticker for forecast in before]
+    np.testing.assert_allclose(quantiles_of(after), quantiles_of(before), atol=1e-5)
+
+
+def test_related_stocks_tell_where_the_model_looks(
+    panel: Panel, joined: FusionForecaster, fitted: FusionForecaster, tmp_path: Path
+) -> None:
+    session = panel.sessions[LATER]
+    related = joined.related_stocks(panel, session)
+    assert list(related) == list(panel.tickers)
+    assert [sum(weight for _, weight in own) for own in related.values()] == pytest.approx([1.0] * 8)
+    assert all(name not in dict(own) and len(own) <= 3 for name, own in related.items())
+    assert FusionForecaster.load(joined.save(tmp_path)).related_stocks(panel, session) == related
+    assert fitted.related_stocks(panel, session) == {}

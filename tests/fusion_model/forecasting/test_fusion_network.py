@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from scipy.stats import t as student_t
 from torch import Tensor
 
 from fusion_model.findings import HORIZONS
-from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork, ScaleForecast
+from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork, Neighbours, ScaleForecast
 
 CONFIG = FusionConfig(hidden=8, encoder_hidden=4, dropout=0.0, forecast_mean=True)
 
@@ -95,3 +96,66 @@ def test_an_unknown_target_bears_no_loss_and_no_gradient() -> None:
     assert log_scale.grad is not None
     assert log_scale.grad[0, 0].abs().min() > 0.0
     assert log_scale.grad[0, 1].tolist() == [0.0, 0.0, 0.0]
+
+
+# Neighbours ---------------------------------------------------------------------------------------
+
+WITH_GRAPH = replace(CONFIG, use_graph=True)
+
+
+def related(places: list[list[int]], L: int = 1) -> Neighbours:
+    """Return the same neighbours in L sessions, joined by edges of 0.5."""
+    indices = torch.tensor([places] * L)
+    return Neighbours(indices, torch.full((*indices.shape, 3), 0.5))
+
+
+def test_before_its_gate_opens_a_graph_changes_nothing() -> None:
+    joined, inputs = network(WITH_GRAPH, awake=True), windows()
+    assert joined.related is not None
+    neighbours = related([[1], [0]], L=6)
+    with_graph, without = joined(*inputs, neighbours), joined(*inputs)
+    assert not torch.equal(with_graph.log_scale, without.log_scale)
+    torch.nn.init.zeros_(joined.related.opening)
+    assert torch.equal(joined(*inputs, neighbours).log_scale, without.log_scale)
+
+
+def test_only_the_sessions_whose_neighbours_are_known_are_forecast() -> None:
+    joined, inputs = network(WITH_GRAPH, awake=True), windows()
+    last = joined(*inputs, related([[1], [0]], L=2)).log_scale
+    whole = joined(*inputs, related([[1], [0]], L=6)).log_scale
+    assert last.shape == (2, 2, len(HORIZONS))
+    assert torch.equal(last, whole[:, -2:])
+
+
+def test_permuting_tickers_permutes_forecasts() -> None:
+    joined, inputs = network(WITH_GRAPH, awake=True), windows(B=4)
+    order = torch.tensor([2, 0, 3, 1])
+    turned = [values[order] for values in inputs]
+    before = joined(*inputs, related([[1, 2], [0, -1], [3, 0], [-1, -1]])).log_scale
+    after = joined(*turned, related([[2, 1], [3, 0], [-1, -1], [1, -1]]))
+    np.testing.assert_allclose(after.log_scale.detach(), before[order].detach(), atol=1e-6)
+
+
+def test_a_stock_hears_its_neighbours_and_nobody_else() -> None:
+    joined, inputs = network(WITH_GRAPH, awake=True), windows(B=4)
+    neighbours = related([[1, -1], [0, -1], [3, 0], [-1, -1]])
+    before = joined(*inputs, neighbours).log_scale
+    inputs[0][0] += 1.0
+    changed = (joined(*inputs, neighbours).log_scale != before).any(dim=2).flatten()
+    assert changed.tolist() == [True, True, True, False]
+
+
+def test_a_stock_without_neighbours_gets_what_it_gets_without_a_graph() -> None:
+    joined, inputs = network(WITH_GRAPH, awake=True), windows(B=3)
+    alone = joined(*inputs, related([[-1, -1], [0, 2], [1, -1]])).log_scale
+    np.testing.assert_allclose(alone[0].detach(), joined(*inputs).log_scale[0, -1:].detach(), atol=1e-6)
+
+
+def test_attention_is_a_share_of_each_neighbour() -> None:
+    joined, (price, *_) = network(WITH_GRAPH, awake=True), windows(B=3)
+    assert joined.related is not None
+    neighbours = related([[1, 2], [0, -1], [-1, -1]])
+    weights = joined.related.attention(joined.price_state(price)[:, -1:], neighbours)[0]
+    np.testing.assert_allclose(weights.sum(dim=1).detach(), [1.0, 1.0, 0.0], atol=1e-6)
+    assert weights[1].tolist() == [1.0, 0.0]
+    assert weights[0].min() > 0.0

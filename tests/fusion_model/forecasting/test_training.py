@@ -10,6 +10,7 @@ import pytest
 from collectors.progress import silent
 from fusion_model.dataset.features import Float32Array, build_features
 from fusion_model.dataset.panel import Panel
+from fusion_model.dataset.stock_graph import StockGraph
 from fusion_model.dataset.windows import (
     NetworkInput,
     Split,
@@ -36,10 +37,11 @@ CONFIG = FusionConfig(
 Parts = tuple[NetworkInput, Float32Array, Float32Array, Split]
 
 
-def parts_of(panel: Panel) -> Parts:
+def parts_of(panel: Panel, neighbours: int = 0) -> Parts:
     split = purged_split(len(panel.sessions), CONFIG.validation_sessions, 0)
     features = build_features(panel)
-    data = scale_features(features, fit_scaling(features, split.fit))
+    graph = StockGraph(panel, features.scale, neighbours) if neighbours else None
+    data = scale_features(features, fit_scaling(features, split.fit), graph)
     fit = standardised_targets(panel, features.anchor, split.fit + 20)
     return data, fit, standardised_targets(panel, features.anchor, split.validation_stop + 20), split
 
@@ -124,3 +126,39 @@ def test_without_a_ticker_of_a_segments_length_there_is_no_network() -> None:
     young = parts_of(with_bars_only_from(with_bars_only_from(panel, 0, 300), 1, 300))
     with pytest.raises(NotEnoughHistory, match="no ticker has 120 sessions with features"):
         fitted(young, CONFIG)
+
+
+# Neighbours ---------------------------------------------------------------------------------------
+
+
+def one_leads_the_other(T: int = 700, pairs: int = 4) -> Panel:
+    """Of each pair, the second is wild the day after the first was; only their sectors tell who belongs."""
+    random = np.random.default_rng(8)
+    wild = random.random((T, pairs)) < 0.3
+    leader = np.where(wild, 0.05, 0.005) * random.normal(size=(T, pairs))
+    follower = np.where(np.roll(wild, 1, axis=0), 0.05, 0.005) * random.normal(size=(T, pairs))
+    sectors = tuple(f"pair {n}" for n in range(pairs))
+    return replace(panel_of(np.hstack([leader, follower]), seed=3), sectors=sectors * 2)
+
+
+def test_what_a_neighbour_foretells_is_learned_with_the_graph_alone() -> None:
+    panel = one_leads_the_other()
+    config = replace(CONFIG, epochs=8, learning_rate=0.02, dropout=0.0, graph_segment=16)
+    found = {}
+    for neighbours in (0, 1):
+        data, *targets, split = parts_of(panel, neighbours)
+        for values in targets:
+            values[:, :, 1:] = np.nan  # the signal reaches one session far
+            values[:4] = np.nan  # and the followers
+        found[neighbours] = fitted(
+            (data, targets[0], targets[1], split), replace(config, use_graph=bool(neighbours))
+        ).validation_loss
+    assert found[1] < found[0] - 0.1  # nats
+
+
+def test_with_the_graph_one_seed_gives_one_network() -> None:
+    parts, config = parts_of(lively_panel(560, 3), 2), replace(CONFIG, use_graph=True)
+    first, again = fitted(parts, config), fitted(parts, config)
+    assert weight_bytes(first.network) == weight_bytes(again.network)
+    assert first.network.related is not None
+    assert first.network.related.opening.abs().max() > 0.0

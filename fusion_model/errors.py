@@ -3,6 +3,7 @@
 FusionModelError
 ├── NotEnoughHistory   too few sessions for what was asked: collect or import more, or ask for less
 ├── NoModel            nothing has been trained yet: train first
+├── TrainingFailed     training came to no figure: look at the data, or train with other settings
 └── CheckpointError    the saved model cannot be used: train again
 """
 
@@ -19,6 +20,10 @@ class NotEnoughHistory(FusionModelError):
 
 class NoModel(FusionModelError):
     """No trained model is stored."""
+
+
+class TrainingFailed(FusionModelError):
+    """Training came to no finite loss."""
 
 
 class CheckpointError(FusionModelError):

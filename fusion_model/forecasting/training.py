@@ -21,7 +21,7 @@ from fusion_model.dataset.windows import (
     aligned_batches,
     training_batches,
 )
-from fusion_model.errors import NotEnoughHistory
+from fusion_model.errors import NotEnoughHistory, TrainingFailed
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork, Neighbours
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,8 @@ def fit_network(
     ------
     NotEnoughHistory
         No ticker is long enough for a single segment.
+    TrainingFailed
+        No epoch came to a finite validation loss.
     """
     where = device()
     torch.backends.cudnn.allow_tf32 = False  # float32 as on the CPU
@@ -142,6 +144,11 @@ def fit_network(
         raise NotEnoughHistory(
             f"no ticker has {MIN_SEGMENT} sessions with features before the end of training: "
             "import or collect a longer history"
+        )
+    if not np.isfinite(best_loss):
+        raise TrainingFailed(
+            f"in none of {config.epochs} epochs did the validation loss come to a figure; "
+            "`barograph doctor` tells of prices that look wrong, and a lower learning rate may help"
         )
     progress(stage, config.epochs, config.epochs, f"best after {best_epoch + 1} epochs")
     network.load_state_dict(best_state)

@@ -19,7 +19,7 @@ from fusion_model.dataset.windows import (
     scale_features,
     standardised_targets,
 )
-from fusion_model.errors import NotEnoughHistory
+from fusion_model.errors import NotEnoughHistory, TrainingFailed
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
 from fusion_model.forecasting.training import FittedNetwork, fit_network, one_thread, validation_loss
 from tests.builders import lively_panel, panel_of, with_bars_only_from
@@ -126,6 +126,14 @@ def test_without_a_ticker_of_a_segments_length_there_is_no_network() -> None:
     young = parts_of(with_bars_only_from(with_bars_only_from(panel, 0, 300), 1, 300))
     with pytest.raises(NotEnoughHistory, match="no ticker has 120 sessions with features"):
         fitted(young, CONFIG)
+
+
+def test_a_loss_that_is_no_figure_is_told(lively: Parts) -> None:
+    """Once, a network whose weights had become NaN was kept without a word."""
+    data, fit, stopping, split = lively
+    broken = replace(data, price=np.full_like(data.price, np.nan))
+    with pytest.raises(TrainingFailed, match="in none of 2 epochs did the validation loss come to a figure"):
+        fitted((broken, fit, stopping, split), CONFIG)
 
 
 # Neighbours ---------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from collectors.errors import StorageError
 from collectors.progress import Progress, silent
 from fusion_model.dataset.features import (
     PRICE_FEATURES,
@@ -229,17 +230,29 @@ class FusionForecaster:
         }
 
     def save(self, folder: Path) -> Path:
-        """Write the checkpoint (safetensors and JSON) into a new folder named by its version; return it."""
+        """Write the checkpoint (safetensors and JSON) into a new folder named by its version; return it.
+
+        Raises
+        ------
+        StorageError
+            The folder cannot be written, or the disk is full; no checkpoint is left then.
+        """
         weights, description = _to_files(self.state)
         target = folder / self.model_version
         if target.exists():
             return target
         aside = folder / f"{self.model_version}.part"
-        aside.mkdir(parents=True, exist_ok=True)
-        save_file(weights, aside / WEIGHTS_FILE)
         described = {**description, "model_version": self.model_version}
-        (aside / CONFIG_FILE).write_text(json.dumps(described, indent=1, sort_keys=True), "utf-8")
-        return aside.rename(target)
+        try:
+            aside.mkdir(parents=True, exist_ok=True)
+            save_file(weights, aside / WEIGHTS_FILE)
+            (aside / CONFIG_FILE).write_text(json.dumps(described, indent=1, sort_keys=True), "utf-8")
+            return aside.rename(target)
+        except (OSError, SafetensorError) as error:
+            raise StorageError(
+                f"the model could not be written to {folder} ({error}); make room on the disk or check the "
+                "folder's permissions, and run `barograph train` again"
+            ) from error
 
     @classmethod
     def load(cls, folder: Path) -> FusionForecaster:

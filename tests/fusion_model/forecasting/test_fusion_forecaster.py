@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from collectors.errors import StorageError
 from fusion_model.dataset.panel import Panel
 from fusion_model.errors import CheckpointError, NoModel, NotEnoughHistory
 from fusion_model.findings import HORIZONS, QUANTILE_LEVELS, Forecast
@@ -274,6 +275,12 @@ def test_a_checkpoint_without_its_calibration_is_refused(checkpoint: Path) -> No
 def test_a_checkpoint_may_be_moved(checkpoint: Path, fitted: FusionForecaster, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(checkpoint, tmp_path / "elsewhere"))
     assert FusionForecaster.load(moved).model_version == fitted.model_version
+
+
+def test_a_folder_that_cannot_be_written_is_named(fitted: FusionForecaster, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file")
+    with pytest.raises(StorageError, match=r"could not be written to .*models.*make room on the disk"):
+        fitted.save(tmp_path / "models")
 
 
 # With the graph -----------------------------------------------------------------------------------

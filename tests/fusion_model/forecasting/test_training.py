@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from collectors.progress import silent
 from fusion_model.dataset.features import Float32Array, build_features
@@ -20,6 +21,8 @@ from fusion_model.dataset.windows import (
     standardised_targets,
 )
 from fusion_model.errors import NotEnoughHistory, TrainingFailed
+from fusion_model.forecasting import training
+from fusion_model.forecasting.fusion_forecaster import forecast_shape
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
 from fusion_model.forecasting.training import FittedNetwork, fit_network, one_thread, validation_loss
 from tests.builders import lively_panel, panel_of, with_bars_only_from
@@ -134,6 +137,26 @@ def test_a_loss_that_is_no_figure_is_told(lively: Parts) -> None:
     broken = replace(data, price=np.full_like(data.price, np.nan))
     with pytest.raises(TrainingFailed, match="in none of 2 epochs did the validation loss come to a figure"):
         fitted((broken, fit, stopping, split), CONFIG)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("use_graph", [False, True])
+def test_cuda_comes_to_the_same_network_within_tolerance(
+    use_graph: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = parts_of(lively_panel(560, 3), 2 if use_graph else 0)
+    config = replace(CONFIG, dropout=0.0, use_graph=use_graph)  # dropout draws otherwise there
+    there = fitted(parts, config)
+    monkeypatch.setattr(training, "device", lambda: torch.device("cpu"))
+    here = fitted(parts, config)
+    for found, expected in zip(
+        forecast_shapes(there, parts[0]), forecast_shapes(here, parts[0]), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-3, equal_nan=True)
+
+
+def forecast_shapes(network: FittedNetwork, data: NetworkInput) -> list[Float32Array]:
+    return [forecast_shape([network.network], data, row, CONFIG.lookback) for row in (450, 559)]
 
 
 # Neighbours ---------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -18,11 +20,11 @@ from fusion_model import store
 from fusion_model.advice.anomalies import find_anomalies
 from fusion_model.dataset.panel import Panel, load_panel
 from fusion_model.errors import NoModel, NotEnoughHistory
-from fusion_model.evaluation.backtest import BacktestReport, Forecaster, run_backtest
+from fusion_model.evaluation.backtest import BacktestReport, Forecaster, panel_digest, run_backtest
 from fusion_model.evaluation.leak_alarms import Alarm, sound_alarms
 from fusion_model.findings import FUSION_MODEL, HORIZONS, Anomaly, Forecast, TrainedModel
 from fusion_model.forecasting.baselines import baselines
-from fusion_model.forecasting.fusion_forecaster import FusionForecaster
+from fusion_model.forecasting.fusion_forecaster import FORMAT, FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
 
 logger = logging.getLogger(__name__)
@@ -65,6 +67,9 @@ def train(
 ) -> TrainedModel:
     """Fit and calibrate on what was known at a close, and keep the checkpoint.
 
+    Each finished network is kept in a folder beside the checkpoints until all are: the same training, once
+    stopped, goes on there, and comes to the same bytes.
+
     Parameters
     ----------
     models : Path
@@ -80,9 +85,11 @@ def train(
     progress("reading the record", 0, 1)
     panel = load_panel(db, session, scorer=choose_stored_scorer(db))
     progress("reading the record", 1, 1)
-    forecaster = FusionForecaster(config, progress=progress)
+    unfinished = _unfinished(models, panel, config or FusionConfig())
+    forecaster = FusionForecaster(config, progress=progress, keep=unfinished)
     forecaster.fit(panel, panel.sessions)
     folder = forecaster.save(models)
+    shutil.rmtree(unfinished, ignore_errors=True)
     state = forecaster.state
     trained = TrainedModel(
         model_version=forecaster.model_version,
@@ -103,6 +110,16 @@ def train(
     )
     store.save_trained_model(db, trained)
     return trained
+
+
+def _unfinished(models: Path, panel: Panel, config: FusionConfig) -> Path:
+    """Return where the finished networks of this very training lie; those of any other can't be continued."""
+    identity = json.dumps([FORMAT, asdict(config), panel_digest(panel)], sort_keys=True).encode()
+    folder = models / f"training-{hashlib.sha256(identity).hexdigest()[:12]}.part"
+    for other in models.glob("training-*.part"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
 
 
 def refresh(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from fusion_model.dataset.stock_graph import EDGE_FEATURES, StockGraph
 from fusion_model.dataset.windows import (
     NetworkInput,
     Scaling,
+    Split,
     fit_scaling,
     purged_split,
     scale_features,
@@ -44,7 +46,15 @@ from fusion_model.errors import CheckpointError, NoModel
 from fusion_model.findings import FUSION_MODEL, HORIZONS, Forecast
 from fusion_model.forecasting.calibration import LEVELS, adapted_levels, residual_quantiles
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork, Neighbours
-from fusion_model.forecasting.training import as_neighbours, fit_network, one_thread
+from fusion_model.forecasting.training import (
+    FittedNetwork,
+    as_neighbours,
+    fit_network,
+    keep_network,
+    kept_network,
+    network_for,
+    one_thread,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +85,16 @@ class FusionForecaster:
 
     model = FUSION_MODEL
 
-    def __init__(self, config: FusionConfig | None = None, progress: Progress = silent) -> None:
+    def __init__(
+        self, config: FusionConfig | None = None, progress: Progress = silent, keep: Path | None = None
+    ) -> None:
+        """Make an untrained forecaster.
+
+        ``keep`` is a folder for finished networks while others are trained: a fit that was stopped goes on
+        after the last of them. It belongs to one panel and configuration, and is the caller's to remove.
+        """
         self.config = config or FusionConfig()
+        self._keep = keep
         settings = json.dumps(asdict(self.config), sort_keys=True).encode()
         self.model_version = f"untrained-{hashlib.sha256(settings).hexdigest()[:12]}"
         self._progress = progress
@@ -121,16 +139,7 @@ class FusionForecaster:
         self._progress("features", 1, 1)
         with one_thread():
             fitted = [
-                fit_network(
-                    data,
-                    fit_targets,
-                    validation_targets,
-                    split,
-                    config,
-                    seed=config.seed + member,
-                    progress=self._progress,
-                    stage=f"training network {member + 1} of {config.members}",
-                )
+                self._fit_member(member, data, fit_targets, validation_targets, split)
                 for member in range(config.members)
             ]
         networks = tuple(result.network for result in fitted)
@@ -243,16 +252,11 @@ class FusionForecaster:
             return target
         aside = folder / f"{self.model_version}.part"
         described = {**description, "model_version": self.model_version}
-        try:
+        with _storing(folder):
             aside.mkdir(parents=True, exist_ok=True)
             save_file(weights, aside / WEIGHTS_FILE)
             (aside / CONFIG_FILE).write_text(json.dumps(described, indent=1, sort_keys=True), "utf-8")
             return aside.rename(target)
-        except (OSError, SafetensorError) as error:
-            raise StorageError(
-                f"the model could not be written to {folder} ({error}); make room on the disk or check the "
-                "folder's permissions, and run `barograph train` again"
-            ) from error
 
     @classmethod
     def load(cls, folder: Path) -> FusionForecaster:
@@ -275,6 +279,39 @@ class FusionForecaster:
             ) from error
         forecaster.config = forecaster.state.config
         return forecaster
+
+    def _fit_member(
+        self,
+        member: int,
+        data: NetworkInput,
+        fit_targets: Float32Array,
+        validation_targets: Float32Array,
+        split: Split,
+    ) -> FittedNetwork:
+        """Fit one network, or read it where it is kept."""
+        config, file = (
+            self.config,
+            None if self._keep is None else self._keep / f"network{member}.safetensors",
+        )
+        stage = f"training network {member + 1} of {config.members}"
+        kept = None if file is None else kept_network(file, network_for(data, config))
+        if kept is not None:
+            self._progress(stage, config.epochs, config.epochs, "kept from before")
+            return kept
+        fitted = fit_network(
+            data,
+            fit_targets,
+            validation_targets,
+            split,
+            config,
+            seed=config.seed + member,
+            progress=self._progress,
+            stage=stage,
+        )
+        if file is not None:
+            with _storing(file.parent):
+                keep_network(fitted, file)
+        return fitted
 
     def _prepare(self, panel: Panel) -> _Prepared:
         if self._prepared is None or self._prepared.panel is not panel:
@@ -415,6 +452,18 @@ def _with_macro_of(features: Features, names: tuple[str, ...]) -> Features:
         if name in place:
             macro[:, column] = features.macro[:, place[name]]
     return replace(features, macro=macro, macro_names=names)
+
+
+@contextmanager
+def _storing(folder: Path) -> Iterator[None]:
+    """The one door through which errors of writing become ours."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise StorageError(
+            f"the model could not be written to {folder} ({error}); make room on the disk or check the "
+            "folder's permissions, and run `barograph train` again"
+        ) from error
 
 
 # Checkpoints --------------------------------------------------------------------------------------

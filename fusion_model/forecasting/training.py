@@ -6,9 +6,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from collectors.progress import Progress
 from fusion_model.dataset.features import Float32Array
@@ -27,6 +30,7 @@ from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork,
 logger = logging.getLogger(__name__)
 
 WARM_UP = 0.15  # share of the steps in which the learning rate rises
+LOSS, EPOCHS = "fitted.validation_loss", "fitted.epochs"  # beside the weights of a kept network
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,31 @@ class FittedNetwork:
     epochs: int
 
 
+def keep_network(fitted: FittedNetwork, file: Path) -> None:
+    """Write a finished network, whole or not at all, so that training that was stopped can go on after it."""
+    weights = {name: value.numpy() for name, value in fitted.network.state_dict().items()}
+    weights[LOSS], weights[EPOCHS] = np.array([fitted.validation_loss]), np.array([fitted.epochs])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_suffix(".new")
+    save_file(weights, aside)
+    aside.replace(file)
+
+
+def kept_network(file: Path, network: FusionNetwork) -> FittedNetwork | None:
+    """Return what keep_network wrote, read into a network of its shape; None without anything usable."""
+    if not file.exists():
+        return None
+    try:
+        weights = load_file(file)
+        loss, epochs = weights.pop(LOSS), weights.pop(EPOCHS)
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        logger.warning("%s cannot be read (%s): its network is trained again", file, error)
+        return None
+    network.eval()
+    return FittedNetwork(network=network, validation_loss=float(loss[0]), epochs=int(epochs[0]))
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run torch on one thread: small matrices gain nothing from more, and sums keep their order."""
@@ -47,6 +76,11 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def network_for(data: NetworkInput, config: FusionConfig) -> FusionNetwork:
+    """Return an untrained network that reads what is given."""
+    return FusionNetwork(config, data.price.shape[2], data.sentiment.shape[2], data.macro.shape[1])
 
 
 def device() -> torch.device:
@@ -94,7 +128,7 @@ def fit_network(
     torch.backends.cudnn.allow_tf32 = False  # float32 as on the CPU
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
-    network = FusionNetwork(config, data.price.shape[2], data.sentiment.shape[2], data.macro.shape[1])
+    network = network_for(data, config)
     network.to(where)  # the draw of the weights is the CPU's
     decayed = [p for p in network.parameters() if p.dim() > 1]
     free = [p for p in network.parameters() if p.dim() <= 1]

@@ -143,3 +143,48 @@ def test_a_backtest_forecasts_as_a_refresh_would(
     np.testing.assert_array_equal(
         table.quantiles[rows], np.array([forecast.quantiles for forecast in refreshed.forecasts])
     )
+
+
+def test_training_that_was_stopped_goes_on_after_the_last_finished_network(
+    db: sqlite3.Connection, home: Path, tmp_path: Path
+) -> None:
+    config, trained = replace(SMALL, members=2), []
+
+    def stopped(stage: str, done: int, total: int, message: str = "") -> None:
+        trained.append((stage, message))
+        if stage == "training network 2 of 2":
+            raise KeyboardInterrupt
+
+    unbroken = pipeline.train(db, tmp_path / "whole", as_of=None, now=NOW, config=config)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(db, tmp_path / "broken", as_of=None, now=NOW, config=config, progress=stopped)
+    assert [file.suffix for file in (tmp_path / "broken").iterdir()] == [".part"]
+    trained.clear()
+
+    def listen(stage: str, done: int, total: int, message: str = "") -> None:
+        trained.append((stage, message))
+
+    resumed = pipeline.train(db, tmp_path / "broken", as_of=None, now=NOW, config=config, progress=listen)
+    assert ("training network 1 of 2", "kept from before") in trained
+    assert resumed.model_version == unbroken.model_version  # a digest of every weight
+    assert [file.name for file in (tmp_path / "broken").iterdir()] == [resumed.folder]
+
+
+def test_another_training_does_not_go_on_with_the_networks_of_this_one(
+    db: sqlite3.Connection, home: Path, tmp_path: Path
+) -> None:
+    def stopped(stage: str, done: int, total: int, message: str = "") -> None:
+        if stage == "calibration":
+            raise KeyboardInterrupt
+
+    for seed in (7, 8):
+        config = replace(SMALL, epochs=1, seed=seed)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.train(db, tmp_path, as_of=None, now=NOW, config=config, progress=stopped)
+    (kept,) = tmp_path.iterdir()
+    (kept / "network0.safetensors").write_bytes(b"half")  # and a damaged one is trained again
+    resumed = pipeline.train(db, tmp_path, as_of=None, now=NOW, config=config)
+    assert (
+        resumed.model_version
+        == pipeline.train(db, tmp_path / "new", as_of=None, now=NOW, config=config).model_version
+    )

@@ -63,6 +63,7 @@ def train(
     as_of: str | None,
     now: str,
     config: FusionConfig | None = None,
+    warm: bool = False,
     progress: Progress = silent,
 ) -> TrainedModel:
     """Fit and calibrate on what was known at a close, and keep the checkpoint.
@@ -76,17 +77,29 @@ def train(
         Folder of checkpoints.
     as_of : str, optional
         A session; default: the newest one stored.
+    warm : bool
+        Begin at the newest model that knew nothing later: fewer epochs, and another result than from anew.
 
     Raises
     ------
     NotEnoughHistory, BadInput
+    NoModel
+        There is none to begin at.
+    CheckpointError
+        That model has other parts, or its files are damaged.
     """
     session = resolve_session(db, as_of)
     progress("reading the record", 0, 1)
     panel = load_panel(db, session, scorer=choose_stored_scorer(db))
     progress("reading the record", 1, 1)
-    unfinished = _unfinished(models, panel, config or FusionConfig())
-    forecaster = FusionForecaster(config, progress=progress, keep=unfinished)
+    start = load_forecaster(db, models, session) if warm else None
+    if warm and start is None:
+        raise NoModel(f"every stored model was trained later than {session}; train without --warm")
+    before = "" if start is None else start.model_version
+    unfinished = _unfinished(models, panel, config or FusionConfig(), before)
+    forecaster = FusionForecaster(
+        config, progress=progress, keep=unfinished, start=None if start is None else start.state
+    )
     forecaster.fit(panel, panel.sessions)
     folder = forecaster.save(models)
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -105,6 +118,7 @@ def train(
                 "validation_loss": [round(loss, 5) for loss in state.validation_loss],
                 "scorer": state.scorer,
                 "macro": state.macro_names,
+                **({"started_from": before} if before else {}),
             }
         ),
     )
@@ -112,9 +126,9 @@ def train(
     return trained
 
 
-def _unfinished(models: Path, panel: Panel, config: FusionConfig) -> Path:
+def _unfinished(models: Path, panel: Panel, config: FusionConfig, before: str) -> Path:
     """Return where the finished networks of this very training lie; those of any other can't be continued."""
-    identity = json.dumps([FORMAT, asdict(config), panel_digest(panel)], sort_keys=True).encode()
+    identity = json.dumps([FORMAT, asdict(config), panel_digest(panel), before], sort_keys=True).encode()
     folder = models / f"training-{hashlib.sha256(identity).hexdigest()[:12]}.part"
     for other in models.glob("training-*.part"):
         if other != folder:

@@ -60,6 +60,16 @@ logger = logging.getLogger(__name__)
 
 FORMAT = 3
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "model.json"
+SHAPE = (  # fields of the configuration that weights hang on
+    "hidden",
+    "encoder_hidden",
+    "members",
+    "use_sentiment",
+    "use_macro",
+    "use_graph",
+    "graph_heads",
+    "forecast_mean",
+)
 DECIMALS = 8  # of log returns, everywhere they are written
 
 
@@ -86,15 +96,21 @@ class FusionForecaster:
     model = FUSION_MODEL
 
     def __init__(
-        self, config: FusionConfig | None = None, progress: Progress = silent, keep: Path | None = None
+        self,
+        config: FusionConfig | None = None,
+        progress: Progress = silent,
+        keep: Path | None = None,
+        start: FittedState | None = None,
     ) -> None:
         """Make an untrained forecaster.
 
         ``keep`` is a folder for finished networks while others are trained: a fit that was stopped goes on
         after the last of them. It belongs to one panel and configuration, and is the caller's to remove.
+        ``start`` is an earlier model of the same shape: its networks and scaling are where a fit begins.
         """
         self.config = config or FusionConfig()
         self._keep = keep
+        self._start = start
         settings = json.dumps(asdict(self.config), sort_keys=True).encode()
         self.model_version = f"untrained-{hashlib.sha256(settings).hexdigest()[:12]}"
         self._progress = progress
@@ -124,6 +140,8 @@ class FusionForecaster:
         ------
         NotEnoughHistory
             The panel is too short for the parts that config asks for.
+        CheckpointError
+            The model to start from is of another shape, or knows what comes later.
         """
         panel = panel.until(sessions[-1])
         config = self.config
@@ -131,7 +149,12 @@ class FusionForecaster:
         split = purged_split(T, config.validation_sessions, config.held_out_sessions)
         self._progress("features", 0, 1)
         features = build_features(panel)
-        scaling = fit_scaling(features, split.fit)
+        start = self._start
+        if start is None:
+            scaling = fit_scaling(features, split.fit)
+        else:
+            _check_start(start, config, panel)
+            features, scaling = _with_macro_of(features, start.macro_names), start.scaling
         data = scale_features(features, scaling, _graph(panel, features, config))
         purge = max(HORIZONS)
         fit_targets = standardised_targets(panel, features.anchor, split.fit + purge)
@@ -298,6 +321,9 @@ class FusionForecaster:
         if kept is not None:
             self._progress(stage, config.epochs, config.epochs, "kept from before")
             return kept
+        start = None if self._start is None else self._start.networks[member]
+        if start is not None:
+            config = replace(config, epochs=config.warm_epochs, learning_rate=config.warm_learning_rate)
         fitted = fit_network(
             data,
             fit_targets,
@@ -307,6 +333,7 @@ class FusionForecaster:
             seed=config.seed + member,
             progress=self._progress,
             stage=stage,
+            start=start,
         )
         if file is not None:
             with _storing(file.parent):
@@ -326,6 +353,21 @@ class FusionForecaster:
         self._state = state
         self._prepared = None
         self.model_version = f"{self.model}-{state.as_of_session}-{digest.hexdigest()[:12]}"
+
+
+def _check_start(start: FittedState, config: FusionConfig, panel: Panel) -> None:
+    """Refuse to begin where the weights do not fit, or where hindsight would come in."""
+    if start.as_of_session > panel.sessions[-1]:
+        raise CheckpointError(
+            f"the model to start from was trained as of {start.as_of_session}, later than this training's "
+            f"{panel.sessions[-1]}: name an earlier one, or train without --warm"
+        )
+    for name in SHAPE:
+        before, now = getattr(start.config, name), getattr(config, name)
+        if before != now:
+            raise CheckpointError(
+                f"the model to start from has another {name}, {before} and not {now}: train without --warm"
+            )
 
 
 @dataclass

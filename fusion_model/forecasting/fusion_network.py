@@ -45,6 +45,8 @@ class FusionConfig:
     patience: int = 3
     batch: int = 48
     learning_rate: float = 4e-3
+    warm_epochs: int = 4  # instead, where a network goes on from an earlier one's weights
+    warm_learning_rate: float = 1e-3
     weight_decay: float = 1e-3
     gradient_clip: float = 1.0
     input_noise: float = 0.0

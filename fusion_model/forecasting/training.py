@@ -106,6 +106,7 @@ def fit_network(
     seed: int,
     progress: Progress,
     stage: str,
+    start: FusionNetwork | None = None,
 ) -> FittedNetwork:
     """Train on the rows before ``split.fit`` and keep the epoch that did best on the validation rows.
 
@@ -116,6 +117,8 @@ def fit_network(
         Complete before the end of their own part (see windows.standardised_targets).
     seed : int
         Fixes weights, segments and dropout: the same seed and data give the same network.
+    start : FusionNetwork, optional
+        Begin at its weights instead of a draw, and keep them where no epoch does better.
 
     Raises
     ------
@@ -129,6 +132,8 @@ def fit_network(
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     network = network_for(data, config)
+    if start is not None:
+        network.load_state_dict(start.state_dict())
     network.to(where)  # the draw of the weights is the CPU's
     decayed = [p for p in network.parameters() if p.dim() > 1]
     free = [p for p in network.parameters() if p.dim() <= 1]
@@ -147,6 +152,9 @@ def fit_network(
         pct_start=WARM_UP,
     )
     best_loss, best_state, best_epoch, done = float("inf"), network.state_dict(), 0, 0
+    if start is not None:
+        best_loss, best_epoch = validation_loss(network, data, validation_targets, split, config.lookback), -1
+        best_state = {name: value.clone() for name, value in best_state.items()}
     for epoch in range(config.epochs):
         network.train()
         for batch in _one_pass(data, fit_targets, split, config, random):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,11 +18,12 @@ from collectors.errors import BadInput
 from collectors.market_calendar import session_after
 from desktop_app.store import open_home
 from fusion_model import pipeline, store
-from fusion_model.errors import NoModel, NotEnoughHistory
+from fusion_model.errors import CheckpointError, NoModel, NotEnoughHistory
 from tests.builders import SMALL, bars
 
 NOW = "2024-01-01T00:00:00Z"
 FIRST, COUNT = "2016-01-04", 760
+LAST = session_after(FIRST, COUNT - 1)
 TICKERS = ("AAA", "BBB", "CCC", "DDD")
 
 
@@ -145,8 +148,20 @@ def test_a_backtest_forecasts_as_a_refresh_would(
     )
 
 
+@pytest.fixture
+def own_home(home: Path, tmp_path: Path) -> Path:
+    """A copy of the home, whose list of models no other test reads."""
+    return Path(shutil.copytree(home, tmp_path / "home"))
+
+
+@pytest.fixture
+def own(own_home: Path) -> Iterator[sqlite3.Connection]:
+    with closing(open_home(own_home)) as db:
+        yield db
+
+
 def test_training_that_was_stopped_goes_on_after_the_last_finished_network(
-    db: sqlite3.Connection, home: Path, tmp_path: Path
+    own: sqlite3.Connection, tmp_path: Path
 ) -> None:
     config, trained = replace(SMALL, members=2), []
 
@@ -155,23 +170,23 @@ def test_training_that_was_stopped_goes_on_after_the_last_finished_network(
         if stage == "training network 2 of 2":
             raise KeyboardInterrupt
 
-    unbroken = pipeline.train(db, tmp_path / "whole", as_of=None, now=NOW, config=config)
+    unbroken = pipeline.train(own, tmp_path / "whole", as_of=None, now=NOW, config=config)
     with pytest.raises(KeyboardInterrupt):
-        pipeline.train(db, tmp_path / "broken", as_of=None, now=NOW, config=config, progress=stopped)
+        pipeline.train(own, tmp_path / "broken", as_of=None, now=NOW, config=config, progress=stopped)
     assert [file.suffix for file in (tmp_path / "broken").iterdir()] == [".part"]
     trained.clear()
 
     def listen(stage: str, done: int, total: int, message: str = "") -> None:
         trained.append((stage, message))
 
-    resumed = pipeline.train(db, tmp_path / "broken", as_of=None, now=NOW, config=config, progress=listen)
+    resumed = pipeline.train(own, tmp_path / "broken", as_of=None, now=NOW, config=config, progress=listen)
     assert ("training network 1 of 2", "kept from before") in trained
     assert resumed.model_version == unbroken.model_version  # a digest of every weight
     assert [file.name for file in (tmp_path / "broken").iterdir()] == [resumed.folder]
 
 
 def test_another_training_does_not_go_on_with_the_networks_of_this_one(
-    db: sqlite3.Connection, home: Path, tmp_path: Path
+    own: sqlite3.Connection, tmp_path: Path
 ) -> None:
     def stopped(stage: str, done: int, total: int, message: str = "") -> None:
         if stage == "calibration":
@@ -180,11 +195,49 @@ def test_another_training_does_not_go_on_with_the_networks_of_this_one(
     for seed in (7, 8):
         config = replace(SMALL, epochs=1, seed=seed)
         with pytest.raises(KeyboardInterrupt):
-            pipeline.train(db, tmp_path, as_of=None, now=NOW, config=config, progress=stopped)
-    (kept,) = tmp_path.iterdir()
+            pipeline.train(own, tmp_path / "models", as_of=None, now=NOW, config=config, progress=stopped)
+    (kept,) = (tmp_path / "models").iterdir()
     (kept / "network0.safetensors").write_bytes(b"half")  # and a damaged one is trained again
-    resumed = pipeline.train(db, tmp_path, as_of=None, now=NOW, config=config)
-    assert (
-        resumed.model_version
-        == pipeline.train(db, tmp_path / "new", as_of=None, now=NOW, config=config).model_version
+    resumed = pipeline.train(own, tmp_path / "models", as_of=None, now=NOW, config=config)
+    anew = pipeline.train(own, tmp_path / "anew", as_of=None, now=NOW, config=config)
+    assert resumed.model_version == anew.model_version
+
+
+# Warm start ---------------------------------------------------------------------------------------
+
+
+def test_a_warm_start_trains_less_and_says_where_it_began(own: sqlite3.Connection, own_home: Path) -> None:
+    earlier = pipeline.train(own, own_home / "models", as_of=session_after(LAST, -30), now=NOW, config=SMALL)
+    epochs: list[int] = []
+
+    def listen(stage: str, done: int, total: int, message: str = "") -> None:
+        if stage.startswith("training"):
+            epochs.append(total)
+
+    as_of, config = session_after(LAST, -20), replace(SMALL, warm_epochs=1)
+    warm = pipeline.train(
+        own, own_home / "models", as_of=as_of, now=NOW, config=config, warm=True, progress=listen
     )
+    assert json.loads(warm.summary)["started_from"] == earlier.model_version
+    assert set(epochs) == {1}
+    cold = pipeline.train(own, own_home / "cold", as_of=as_of, now=NOW, config=config)
+    assert cold.model_version != warm.model_version
+
+
+def test_a_warm_start_never_keeps_worse_than_it_began_with(own: sqlite3.Connection, own_home: Path) -> None:
+    begun = pipeline.train(own, own_home / "models", as_of=None, now=NOW, config=SMALL)
+    hopeless = replace(SMALL, warm_learning_rate=10.0)
+    warm = pipeline.train(own, own_home / "models", as_of=None, now=NOW, config=hopeless, warm=True)
+    losses = [json.loads(trained.summary)["validation_loss"] for trained in (begun, warm)]
+    assert losses[0] == losses[1]
+
+
+def test_a_warm_start_from_another_shape_or_from_nothing_is_refused(
+    own: sqlite3.Connection, own_home: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="has another hidden, 8 and not 16: train without --warm"):
+        pipeline.train(
+            own, own_home / "models", as_of=None, now=NOW, config=replace(SMALL, hidden=16), warm=True
+        )
+    with pytest.raises(NoModel, match="every stored model was trained later than 2018"):
+        pipeline.train(own, own_home / "models", as_of="2018-06-01", now=NOW, config=SMALL, warm=True)

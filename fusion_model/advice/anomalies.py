@@ -52,7 +52,7 @@ def find_anomalies(
 
 
 def _unusual_returns(panel: Panel, forecasts: Sequence[Forecast]) -> list[Anomaly]:
-    """Two-sided, under the forecast's own distribution with normal tails beyond its outer quantiles."""
+    """Two-sided, under the forecast's own distribution, with its heavy tails beyond the outer quantiles."""
     session, before = panel.sessions[-1], panel.sessions[-2]
     column_of = {ticker: n for n, ticker in enumerate(panel.tickers)}
     found = []

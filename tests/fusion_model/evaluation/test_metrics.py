@@ -74,7 +74,9 @@ def test_a_share_without_levels_is_refused() -> None:
 def test_the_pit_of_calibrated_forecasts_is_uniform() -> None:
     came = np.random.default_rng(2).normal(size=20_000)
     pit = pit_from_quantiles(came, NORMAL)
-    assert pit == pytest.approx(ndtr(came), abs=1e-9)
+    inner = np.abs(came) < NORMAL[-1]
+    assert pit[inner] == pytest.approx(ndtr(came)[inner], abs=1e-9)
+    assert pit[~inner] == pytest.approx(ndtr(came)[~inner], abs=2e-3)
     assert np.histogram(pit, 10, (0, 1))[0] == pytest.approx(np.full(10, 2000), rel=0.08)
 
 

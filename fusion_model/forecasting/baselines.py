@@ -23,7 +23,8 @@ from fusion_model.distribution import (
 )
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import HORIZONS, Forecast
-from fusion_model.forecasting.garch import Filtered, GjrGarch, GjrGarchT, expected_variance
+from fusion_model.forecasting.garch import Filtered, expected_variance
+from fusion_model.forecasting.garch_forecasters import GjrGarch, GjrGarchT
 from fusion_model.forecasting.return_history import MIN_RETURNS, POOL_SESSIONS, ReturnHistory
 
 # Sessions of history that hold the returns of each horizon: overlapping ones repeat themselves, so a

@@ -20,7 +20,8 @@ from fusion_model.forecasting.baselines import (
     PersistenceEwma,
     baselines,
 )
-from fusion_model.forecasting.garch import GarchParameters, GjrGarch, GjrGarchT, estimate, expected_variance
+from fusion_model.forecasting.garch import GarchParameters, estimate, expected_variance, fit_garch
+from fusion_model.forecasting.garch_forecasters import GjrGarch, GjrGarchT
 from fusion_model.forecasting.return_history import ReturnHistory
 from tests.fusion_model.simulated import panel_of, random_walk, scaled, with_future_corrupted
 
@@ -223,7 +224,7 @@ def test_filtering_forward_equals_arch_on_the_same_parameters() -> None:
     panel = panel_of(np.concatenate([[0.0], returns])[:, None])
     forecaster = GjrGarchT()
     forecaster.fit(panel, panel.sessions)
-    found = forecaster._parameters["T000"]
+    found = fit_garch(panel).parameters["T000"]
     model = arch_model(returns * 100, mean="Constant", p=1, o=1, q=1, dist="t", rescale=False)
     fixed = model.fix(
         [found.mu * 100, found.omega * 1e4, found.alpha, found.gamma, found.beta, found.freedom]

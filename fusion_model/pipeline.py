@@ -41,6 +41,7 @@ LEAK_CONFIG = FusionConfig(  # every part of the model is on, and small: a leak 
     epochs=1,
     validation_sessions=40,
     held_out_sessions=40,
+    stacking_sessions=250,
     calibration_sessions=250,
     adaptation_sessions=100,
 )
@@ -115,9 +116,10 @@ def train(
                 "tickers": len(panel.tickers),
                 "sessions": len(panel.sessions),
                 "fit_sessions": state.fit_sessions,
-                "validation_loss": [round(loss, 5) for loss in state.validation_loss],
+                "loss": [round(loss, 5) for loss in state.loss],
                 "scorer": state.scorer,
                 "macro": state.macro_names,
+                "gjr_garch_shares": None if state.stack is None else state.stack.shares,
                 **({"started_from": before} if before else {}),
             }
         ),

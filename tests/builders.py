@@ -24,6 +24,7 @@ SMALL = FusionConfig(  # trains in a second or two on some tickers and years
     epochs=2,
     validation_sessions=60,
     held_out_sessions=60,
+    stacking_sessions=0,
     calibration_sessions=300,
 )
 

@@ -66,6 +66,10 @@ PRICE_FEATURES = (
     "reaction_next_by_size",
     "reaction_next_by_volatility",
 )
+INDICATORS = (  # of PRICE_FEATURES: what chart readers look at
+    "gap_to_average_20", "gap_to_average_50", "gap_to_average_200",
+    "relative_strength_index", "macd", "bollinger", "stochastic",
+)  # fmt: skip
 SENTIMENT_FEATURES = ("tone", "tone_5", "tone_spread", "post_count", "post_surprise", "posts_missing")
 
 

@@ -42,10 +42,12 @@ from fusion_model.dataset.windows import (
     standardised_targets,
 )
 from fusion_model.distribution import as_forecasts, probability_of_rise
-from fusion_model.errors import CheckpointError, NoModel
+from fusion_model.errors import CheckpointError, NoModel, NotEnoughHistory
 from fusion_model.findings import FUSION_MODEL, HORIZONS, Forecast
 from fusion_model.forecasting.calibration import LEVELS, adapted_levels, residual_quantiles
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork, Neighbours
+from fusion_model.forecasting.garch import GarchFit, GarchParameters, fit_garch
+from fusion_model.forecasting.stacking import Stack, garch_log_scale, learned_shares, mixed
 from fusion_model.forecasting.training import (
     FittedNetwork,
     as_neighbours,
@@ -70,6 +72,7 @@ SHAPE = (  # fields of the configuration that weights hang on
     "graph_heads",
     "forecast_mean",
 )
+STACKING_STEP = 5  # sessions between those that weights are learned on: neighbouring ones say the same
 DECIMALS = 8  # of log returns, everywhere they are written
 
 
@@ -84,10 +87,11 @@ class FittedState:
     scorer: str
     as_of_session: str
     fit_sessions: tuple[str, str]
-    validation_loss: tuple[float, ...]
+    loss: tuple[float, ...]
     history_sessions: tuple[str, ...]
     history_tickers: tuple[str, ...]
-    history: Float32Array  # (K, N, 2, H): what was forecast for the calibration sessions, NaN where absent
+    history: Float32Array  # (K, N, 2, H): what networks said of the calibration sessions, NaN where absent
+    stack: Stack | None
 
 
 class FusionForecaster:
@@ -134,7 +138,8 @@ class FusionForecaster:
         """Train on what was known at the last of ``sessions``, and keep forecasts to calibrate on.
 
         These are of the last ``calibration_sessions``: the last ``held_out_sessions`` of them were seen
-        by no network, the ones before are those it was fitted on.
+        by no network, the ones before are those it was fitted on. Sessions that come after are seen by none,
+        and take their place as time goes on.
 
         Raises
         ------
@@ -165,6 +170,7 @@ class FusionForecaster:
                 self._fit_member(member, data, fit_targets, validation_targets, split)
                 for member in range(config.members)
             ]
+            stack = self._stack(panel, features)
         networks = tuple(result.network for result in fitted)
         first = max(0, T - config.calibration_sessions - purge)
         history = np.empty((T - first, len(panel.tickers), 2, len(HORIZONS)), dtype=np.float32)
@@ -180,10 +186,11 @@ class FusionForecaster:
                 scorer=panel.scorer,
                 as_of_session=panel.sessions[-1],
                 fit_sessions=(panel.sessions[0], panel.sessions[split.fit - 1]),
-                validation_loss=tuple(result.validation_loss for result in fitted),
+                loss=tuple(result.loss for result in fitted),
                 history_sessions=panel.sessions[first:],
                 history_tickers=panel.tickers,
                 history=history,
+                stack=stack,
             )
         )
 
@@ -340,6 +347,44 @@ class FusionForecaster:
                 keep_network(fitted, file)
         return fitted
 
+    def _stack(self, panel: Panel, features: Features) -> Stack | None:
+        """Learn how much of GJR-GARCH to hear, by a network and a fit that stop sooner than the others.
+
+        None where that is switched off, or where the history before would be too short to train on.
+        """
+        config, T = self.config, len(panel.sessions)
+        stop = T - config.stacking_sessions
+        if not config.stacking_sessions:
+            return None
+        try:
+            split = purged_split(stop, config.validation_sessions, config.held_out_sessions)
+            earlier = fit_garch(panel.until(panel.sessions[stop - 1]))
+        except NotEnoughHistory as error:
+            logger.info("No weights between networks and GJR-GARCH are learned: %s", error)
+            return None
+        data = scale_features(features, fit_scaling(features, split.fit), _graph(panel, features, config))
+        purge = max(HORIZONS)
+        fitted = fit_network(
+            data,
+            standardised_targets(panel, features.anchor, split.fit + purge),
+            standardised_targets(panel, features.anchor, split.validation_stop + purge),
+            split,
+            config,
+            seed=config.seed,
+            progress=self._progress,
+            stage="training a network to weigh with",
+        )
+        rows = list(range(stop, T, STACKING_STEP))
+        said = [forecast_shape([fitted.network], data, row, config.lookback)[:, 0] for row in rows]
+        shares = learned_shares(
+            np.stack(said).astype(np.float64),
+            garch_log_scale(panel, features, earlier)[rows],
+            features.anchor[rows],
+            np.stack([panel.forward_returns(horizon)[rows] for horizon in HORIZONS], axis=2),
+            config.stacking_trust,
+        )
+        return Stack(garch=fit_garch(panel), shares=shares)
+
     def _prepare(self, panel: Panel) -> _Prepared:
         if self._prepared is None or self._prepared.panel is not panel:
             self._prepared = _prepare(panel, self.state)
@@ -380,24 +425,29 @@ class _Prepared:
     forward: tuple[FloatArray, ...]  # per horizon (T, N)
     forecast: Float32Array  # (T, N, 2, H): log scale, and location in units of it
     filled: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    garch: FloatArray | None  # (T, N, H): its log scale, where it has a share
+    outcome: FloatArray  # (T, N, H): what came, in units of what was forecast
+    judged: np.ndarray[tuple[int, int], np.dtype[np.bool_]]  # (T, H): which of these are there
 
     def shape(self, state: FittedState, t: int, k: int) -> tuple[FloatArray, FloatArray]:
         """Scale of the return over HORIZONS[k] from session ``t``, and its location in units of it, (N,)."""
         if not self.filled[t]:
             self.forecast[t] = forecast_shape(state.networks, self.data, t, state.config.lookback)
             self.filled[t] = True
-        log_scale, location = self.forecast[t, :, 0, k], self.forecast[t, :, 1, k]
-        return self.anchor[t, :, k] * np.exp(log_scale), location.astype(np.float64)
+        log_scale, location = self.forecast[t, :, :, k].astype(np.float64).T
+        if state.stack is not None and self.garch is not None:
+            log_scale = mixed(log_scale, self.garch[t, :, k], state.stack.shares[k])
+        return self.anchor[t, :, k] * np.exp(log_scale), location
 
     def residuals(self, state: FittedState, t: int, k: int) -> FloatArray:
         """Returns that had come true at ``t`` in units of the scale that was forecast for them, (<=K, N)."""
-        stop = t - HORIZONS[k] + 1
-        rows = range(max(0, stop - state.config.calibration_sessions), max(stop, 0))
-        residuals = np.full((len(rows), len(self.panel.tickers)), np.nan)
-        for place, row in enumerate(rows):
-            sigma, location = self.shape(state, row, k)
-            residuals[place] = self.forward[k][row] / sigma - location
-        return residuals
+        stop = max(t - HORIZONS[k] + 1, 0)
+        start = max(0, stop - state.config.calibration_sessions)
+        for row in start + np.flatnonzero(~self.judged[start:stop, k]):
+            sigma, location = self.shape(state, int(row), k)
+            self.outcome[row, :, k] = self.forward[k][row] / sigma - location
+            self.judged[row, k] = True
+        return self.outcome[start:stop, :, k]
 
 
 def _prepare(panel: Panel, state: FittedState) -> _Prepared:
@@ -420,6 +470,9 @@ def _prepare(panel: Panel, state: FittedState) -> _Prepared:
         forward=tuple(panel.forward_returns(horizon) for horizon in HORIZONS),
         forecast=forecast,
         filled=filled,
+        garch=None if state.stack is None else garch_log_scale(panel, features, state.stack.garch),
+        outcome=np.full((T, N, len(HORIZONS)), np.nan),
+        judged=np.zeros((T, len(HORIZONS)), dtype=bool),
     )
 
 
@@ -531,9 +584,10 @@ def _to_files(state: FittedState) -> tuple[dict[str, np.ndarray], dict[str, obje
         "scorer": state.scorer,
         "as_of_session": state.as_of_session,
         "fit_sessions": list(state.fit_sessions),
-        "validation_loss": [round(loss, 6) for loss in state.validation_loss],
+        "loss": [round(loss, 6) for loss in state.loss],
         "history_sessions": list(state.history_sessions),
         "history_tickers": list(state.history_tickers),
+        "stack": None if state.stack is None else asdict(state.stack),
     }
     return weights, description
 
@@ -572,8 +626,23 @@ def _from_files(weights: dict[str, np.ndarray], description: dict[str, Any]) -> 
         scorer=str(description["scorer"]),
         as_of_session=str(description["as_of_session"]),
         fit_sessions=tuple(description["fit_sessions"]),
-        validation_loss=tuple(description["validation_loss"]),
+        loss=tuple(description["loss"]),
         history_sessions=tuple(description["history_sessions"]),
         history_tickers=tuple(description["history_tickers"]),
         history=weights["history"],
+        stack=_stack_from(description["stack"]),
+    )
+
+
+def _stack_from(described: dict[str, Any] | None) -> Stack | None:
+    if described is None:
+        return None
+    garch = described["garch"]
+    return Stack(
+        garch=GarchFit(
+            parameters={name: GarchParameters(**values) for name, values in garch["parameters"].items()},
+            typical=GarchParameters(**garch["typical"]),
+            failed=tuple(garch["failed"]),
+        ),
+        shares=tuple(described["shares"]),
     )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from fusion_model.dataset.features import INDICATORS, PRICE_FEATURES
 from fusion_model.dataset.stock_graph import EDGE_FEATURES
 from fusion_model.findings import HORIZONS
 
@@ -28,12 +29,15 @@ class FusionConfig:
     hidden: int = 32
     encoder_hidden: int = 8
     dropout: float = 0.1
+    use_lstm: bool = True
+    use_indicators: bool = True
     use_sentiment: bool = True
     use_macro: bool = True
     use_graph: bool = False
     graph_neighbours: int = 8
     graph_heads: int = 2  # of attention; ``encoder_hidden`` is divided among them
     forecast_mean: bool = False
+    window_scaling: bool = False  # read inputs against their own last ``lookback`` sessions
     # Windows
     lookback: int = 64  # sessions read before a forecast, and burn-in of a training segment
     segment: int = 186  # sessions of a training segment that bear a loss, after its burn-in
@@ -41,8 +45,8 @@ class FusionConfig:
     # Training
     seed: int = 7
     members: int = 3
-    epochs: int = 12
-    patience: int = 3
+    epochs: int = 6
+    patience: int = 3  # epochs without a better validation loss; without validation sessions all are run
     batch: int = 48
     learning_rate: float = 4e-3
     warm_epochs: int = 4  # instead, where a network goes on from an earlier one's weights
@@ -50,13 +54,34 @@ class FusionConfig:
     weight_decay: float = 1e-3
     gradient_clip: float = 1.0
     input_noise: float = 0.0
-    validation_sessions: int = 126  # after the fit: stop early
-    held_out_sessions: int = 126  # after the validation: seen by no network
+    validation_sessions: int = 0  # after the fit: stop early
+    held_out_sessions: int = 0  # after the validation: seen by no network
+    # Stacking with GJR-GARCH
+    stacking_sessions: int = 750  # the last ones, on which weights are learned; 0: none
+    stacking_trust: float = 0.5  # how much of a learned weight is believed
     # Calibration
     calibration_sessions: int = 1000
     own_share: float = 0.25
     adaptation_rate: float = 0.002
     adaptation_sessions: int = 500
+
+
+def window_scaled(price: Tensor, span: int) -> Tensor:
+    """Return windows (B, L, F) less their mean over the last ``span`` rows, in units of the deviation there.
+
+    As reversible instance normalisation (Kim et al., 2022) has it, but each row is scaled by itself and the
+    rows before, so that a loss on every row of a window sees nothing later.
+    """
+    L = price.shape[1]
+    rows = torch.arange(1, L + 1, device=price.device).clamp(max=span).view(1, L, 1)
+
+    def mean(values: Tensor) -> Tensor:
+        total = torch.nn.functional.pad(values.double().cumsum(dim=1), (0, 0, span, 0))
+        return (total[:, span:] - total[:, :L]) / rows
+
+    centre = mean(price)
+    spread = (mean(price.square()) - centre.square()).clamp(min=0.0).sqrt()
+    return ((price - centre) / (spread + 0.1)).to(price.dtype)
 
 
 class ScaleForecast(NamedTuple):
@@ -145,9 +170,10 @@ class FusionNetwork(nn.Module):
     def __init__(self, config: FusionConfig, price: int, sentiment: int, macro: int) -> None:
         super().__init__()
         self.config = config
+        self.unread = [] if config.use_indicators else [PRICE_FEATURES.index(name) for name in INDICATORS]
         D, H = config.hidden, len(HORIZONS)
-        self.lstm = nn.LSTM(price, D, batch_first=True)
-        self.join = nn.Linear(D + price, D)
+        self.lstm = nn.LSTM(price, D, batch_first=True) if config.use_lstm else None
+        self.join = nn.Linear(D + price if config.use_lstm else price, D)
         self.dropout = nn.Dropout(config.dropout)
         self.sentiment = GatedResidual(sentiment, D, config.encoder_hidden) if config.use_sentiment else None
         self.macro = GatedResidual(macro, D, config.encoder_hidden) if config.use_macro and macro else None
@@ -188,8 +214,14 @@ class FusionNetwork(nn.Module):
 
     def price_state(self, price: Tensor) -> Tensor:
         """Return what the LSTM and the newest row say, (B, L, D)."""
-        remembered, _ = self.lstm(price)  # (B, L, D)
-        return torch.nn.functional.silu(self.join(torch.cat([remembered, price], dim=-1)))
+        if self.unread:
+            price = price.index_fill(-1, torch.tensor(self.unread, device=price.device), 0.0)
+        joined = price
+        if self.lstm is not None:
+            sequence = window_scaled(price, self.config.lookback) if self.config.window_scaling else price
+            remembered, _ = self.lstm(sequence)  # (B, L, D)
+            joined = torch.cat([remembered, price], dim=-1)
+        return torch.nn.functional.silu(self.join(joined))
 
     def loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
         """Student-t negative log likelihood of targets (B, L, H) in units of the anchor; NaN is left out."""

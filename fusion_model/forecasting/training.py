@@ -30,22 +30,25 @@ from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork,
 logger = logging.getLogger(__name__)
 
 WARM_UP = 0.15  # share of the steps in which the learning rate rises
-LOSS, EPOCHS = "fitted.validation_loss", "fitted.epochs"  # beside the weights of a kept network
+LOSS, EPOCHS = "fitted.loss", "fitted.epochs"  # beside the weights of a kept network
 
 
 @dataclass(frozen=True)
 class FittedNetwork:
-    """A network at its best epoch, and how it got there."""
+    """A network at its best epoch, and how it got there.
+
+    Without validation sessions the last epoch is kept, and ``loss`` is the mean of that epoch's batches.
+    """
 
     network: FusionNetwork
-    validation_loss: float
+    loss: float
     epochs: int
 
 
 def keep_network(fitted: FittedNetwork, file: Path) -> None:
     """Write a finished network, whole or not at all, so that training that was stopped can go on after it."""
     weights = {name: value.numpy() for name, value in fitted.network.state_dict().items()}
-    weights[LOSS], weights[EPOCHS] = np.array([fitted.validation_loss]), np.array([fitted.epochs])
+    weights[LOSS], weights[EPOCHS] = np.array([fitted.loss]), np.array([fitted.epochs])
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_suffix(".new")
     save_file(weights, aside)
@@ -64,7 +67,7 @@ def kept_network(file: Path, network: FusionNetwork) -> FittedNetwork | None:
         logger.warning("%s cannot be read (%s): its network is trained again", file, error)
         return None
     network.eval()
-    return FittedNetwork(network=network, validation_loss=float(loss[0]), epochs=int(epochs[0]))
+    return FittedNetwork(network=network, loss=float(loss[0]), epochs=int(epochs[0]))
 
 
 @contextmanager
@@ -110,6 +113,8 @@ def fit_network(
 ) -> FittedNetwork:
     """Train on the rows before ``split.fit`` and keep the epoch that did best on the validation rows.
 
+    Without validation rows every epoch is run, and the last one kept.
+
     Parameters
     ----------
     data : NetworkInput
@@ -118,14 +123,14 @@ def fit_network(
     seed : int
         Fixes weights, segments and dropout: the same seed and data give the same network.
     start : FusionNetwork, optional
-        Begin at its weights instead of a draw, and keep them where no epoch does better.
+        Begin at its weights instead of a draw, and keep them where no epoch does better on validation rows.
 
     Raises
     ------
     NotEnoughHistory
         No ticker is long enough for a single segment.
     TrainingFailed
-        No epoch came to a finite validation loss.
+        No epoch came to a finite loss.
     """
     where = device()
     torch.backends.cudnn.allow_tf32 = False  # float32 as on the CPU
@@ -151,53 +156,68 @@ def fit_network(
         total_steps=steps * config.epochs,
         pct_start=WARM_UP,
     )
-    best_loss, best_state, best_epoch, done = float("inf"), network.state_dict(), 0, 0
-    if start is not None:
+    stops_early = split.validation_stop > split.validation
+    best_loss, best_state, best_epoch = float("inf"), network.state_dict(), 0
+    if start is not None and stops_early:
         best_loss, best_epoch = validation_loss(network, data, validation_targets, split, config.lookback), -1
         best_state = {name: value.clone() for name, value in best_state.items()}
+    batches = 0
     for epoch in range(config.epochs):
         network.train()
+        losses: list[float] = []
         for batch in _one_pass(data, fit_targets, split, config, random):
-            price = torch.from_numpy(batch.price).to(where)
-            if config.input_noise:
-                price = price + config.input_noise * torch.randn_like(price)
-            forecast = network(
-                price,
-                torch.from_numpy(batch.sentiment).to(where),
-                torch.from_numpy(batch.macro).to(where),
-                as_neighbours(batch.related, where),
-            )
-            loss = network.loss(forecast, torch.from_numpy(batch.target).to(where))
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
-            optimiser.step()
-            if done < steps * config.epochs - 1:
+            losses.append(_step(network, batch, optimiser, config))
+            if batches + len(losses) < steps * config.epochs:
                 schedule.step()
-            done += 1
-        loss_now = validation_loss(network, data, validation_targets, split, config.lookback)
-        progress(stage, epoch + 1, config.epochs, f"validation loss {loss_now:.4f}")
-        if loss_now < best_loss:
-            best_loss, best_epoch = loss_now, epoch
+        batches += len(losses)
+        if stops_early:
+            loss = validation_loss(network, data, validation_targets, split, config.lookback)
+        else:
+            loss = float(np.mean(losses)) if losses else float("nan")
+        progress(stage, epoch + 1, config.epochs, f"loss {loss:.4f}")
+        if loss < best_loss or (np.isfinite(loss) and not stops_early):
+            best_loss, best_epoch = loss, epoch
             best_state = {name: value.clone() for name, value in network.state_dict().items()}
         elif epoch - best_epoch >= config.patience:
             break
-    if done == 0:
+    if batches == 0:
         raise NotEnoughHistory(
             f"no ticker has {MIN_SEGMENT} sessions with features before the end of training: "
             "import or collect a longer history"
         )
     if not np.isfinite(best_loss):
         raise TrainingFailed(
-            f"in none of {config.epochs} epochs did the validation loss come to a figure; "
+            f"in none of {config.epochs} epochs did the loss come to a figure; "
             "`barograph doctor` tells of prices that look wrong, and a lower learning rate may help"
         )
-    progress(stage, config.epochs, config.epochs, f"best after {best_epoch + 1} epochs")
+    progress(stage, config.epochs, config.epochs, f"done after {best_epoch + 1} epochs")
     network.load_state_dict(best_state)
     network.cpu()
     network.eval()
-    logger.info("Fitted seed %d: validation loss %.4f after %d epochs", seed, best_loss, best_epoch + 1)
-    return FittedNetwork(network=network, validation_loss=best_loss, epochs=best_epoch + 1)
+    logger.info("Fitted seed %d: loss %.4f after %d epochs", seed, best_loss, best_epoch + 1)
+    return FittedNetwork(network=network, loss=best_loss, epochs=best_epoch + 1)
+
+
+def _step(
+    network: FusionNetwork, batch: WindowBatch, optimiser: torch.optim.Optimizer, config: FusionConfig
+) -> float:
+    """Take one step down the loss of a batch; return that loss."""
+    where = next(network.parameters()).device
+    price = torch.from_numpy(batch.price).to(where)
+    if config.input_noise:
+        price = price + config.input_noise * torch.randn_like(price)
+    forecast = network(
+        price,
+        torch.from_numpy(batch.sentiment).to(where),
+        torch.from_numpy(batch.macro).to(where),
+        as_neighbours(batch.related, where),
+    )
+    loss = network.loss(forecast, torch.from_numpy(batch.target).to(where))
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip or float("inf"))
+    optimiser.step()
+    return float(loss.detach())
 
 
 def _one_pass(

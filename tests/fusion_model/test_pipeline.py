@@ -228,7 +228,7 @@ def test_a_warm_start_never_keeps_worse_than_it_began_with(own: sqlite3.Connecti
     begun = pipeline.train(own, own_home / "models", as_of=None, now=NOW, config=SMALL)
     hopeless = replace(SMALL, warm_learning_rate=10.0)
     warm = pipeline.train(own, own_home / "models", as_of=None, now=NOW, config=hopeless, warm=True)
-    losses = [json.loads(trained.summary)["validation_loss"] for trained in (begun, warm)]
+    losses = [json.loads(trained.summary)["loss"] for trained in (begun, warm)]
     assert losses[0] == losses[1]
 
 

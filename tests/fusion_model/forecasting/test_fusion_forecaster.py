@@ -35,6 +35,7 @@ CONFIG = FusionConfig(
     epochs=2,
     validation_sessions=40,
     held_out_sessions=40,
+    stacking_sessions=150,
     calibration_sessions=150,
     adaptation_sessions=100,
 )

@@ -11,8 +11,15 @@ import torch
 from scipy.stats import t as student_t
 from torch import Tensor
 
+from fusion_model.dataset.features import INDICATORS, PRICE_FEATURES
 from fusion_model.findings import HORIZONS
-from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork, Neighbours, ScaleForecast
+from fusion_model.forecasting.fusion_network import (
+    FusionConfig,
+    FusionNetwork,
+    Neighbours,
+    ScaleForecast,
+    window_scaled,
+)
 
 CONFIG = FusionConfig(hidden=8, encoder_hidden=4, dropout=0.0, forecast_mean=True)
 
@@ -159,3 +166,32 @@ def test_attention_is_a_share_of_each_neighbour() -> None:
     np.testing.assert_allclose(weights.sum(dim=1).detach(), [1.0, 1.0, 0.0], atol=1e-6)
     assert weights[1].tolist() == [1.0, 0.0]
     assert weights[0].min() > 0.0
+
+
+# Switches -----------------------------------------------------------------------------------------
+
+
+def test_a_row_is_scaled_by_itself_and_the_rows_before() -> None:
+    windows = torch.randn(2, 40, 3, generator=torch.Generator().manual_seed(1))
+    scaled = window_scaled(windows, 16)
+    last = windows[:, 24:40]
+    expected = (windows[:, 39] - last.mean(dim=1)) / (last.std(dim=1, correction=0) + 0.1)
+    assert torch.allclose(scaled[:, 39], expected, atol=1e-5)
+    changed = windows.clone()
+    changed[:, 30:] += 5.0
+    assert torch.equal(window_scaled(changed, 16)[:, :30], scaled[:, :30])
+
+
+def test_without_indicators_they_are_not_read() -> None:
+    network = FusionNetwork(replace(CONFIG, use_indicators=False), len(PRICE_FEATURES), 2, 2).eval()
+    price = torch.randn(3, 8, len(PRICE_FEATURES))
+    other = price.clone()
+    other[:, :, [PRICE_FEATURES.index(name) for name in INDICATORS]] += 3.0
+    assert torch.equal(network.price_state(price), network.price_state(other))
+
+
+def test_without_lstm_only_the_newest_row_is_read() -> None:
+    network = FusionNetwork(replace(CONFIG, use_lstm=False), 5, 2, 2)
+    price = torch.randn(3, 8, 5)
+    alone = network.price_state(price[:, -1:])
+    assert torch.allclose(network.price_state(price)[:, -1:], alone)

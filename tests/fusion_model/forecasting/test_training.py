@@ -66,7 +66,7 @@ def lively() -> Parts:
 def test_the_same_seed_and_data_give_the_same_weights(lively: Parts) -> None:
     first, again, other = (fitted(lively, CONFIG, seed) for seed in (1, 1, 2))
     assert weight_bytes(first.network) == weight_bytes(again.network)
-    assert first.validation_loss == again.validation_loss
+    assert first.loss == again.loss
     assert weight_bytes(first.network) != weight_bytes(other.network)
 
 
@@ -102,7 +102,7 @@ def test_a_planted_volatility_signal_is_learned() -> None:
     config = replace(CONFIG, epochs=8, learning_rate=0.02, dropout=0.0)
     anchor = FusionNetwork(config, data.price.shape[2], data.sentiment.shape[2], data.macro.shape[1])
     before = validation_loss(anchor, data, next_day[2], split, config.lookback)
-    after = fitted(next_day, config).validation_loss
+    after = fitted(next_day, config).loss
     knowing = np.log(2.0) - np.log(3.0) / 2.0  # nats from always 2 % wide, on an average, to 1 % or 3 %
     assert before - after > 0.5 * knowing
 
@@ -118,9 +118,9 @@ def test_training_stops_once_the_validation_gets_no_better(lively: Parts) -> Non
     with one_thread():
         found = fit_network(data, fit, stopping, split, hopeless, 1, listen, "training")
     assert len(told) - 1 == found.epochs + 2 < 40
-    assert told[-1] == f"40/40 best after {found.epochs} epochs"
+    assert told[-1] == f"40/40 done after {found.epochs} epochs"
     best = validation_loss(found.network, data, stopping, split, CONFIG.lookback)
-    assert found.validation_loss == pytest.approx(best)
+    assert found.loss == pytest.approx(best)
 
 
 def test_without_a_ticker_of_a_segments_length_there_is_no_network() -> None:
@@ -135,7 +135,7 @@ def test_a_loss_that_is_no_figure_is_told(lively: Parts) -> None:
     """Once, a network whose weights had become NaN was kept without a word."""
     data, fit, stopping, split = lively
     broken = replace(data, price=np.full_like(data.price, np.nan))
-    with pytest.raises(TrainingFailed, match="in none of 2 epochs did the validation loss come to a figure"):
+    with pytest.raises(TrainingFailed, match="in none of 2 epochs did the loss come to a figure"):
         fitted((broken, fit, stopping, split), CONFIG)
 
 
@@ -183,7 +183,7 @@ def test_what_a_neighbour_foretells_is_learned_with_the_graph_alone() -> None:
             values[:4] = np.nan  # and the followers
         found[neighbours] = fitted(
             (data, targets[0], targets[1], split), replace(config, use_graph=bool(neighbours))
-        ).validation_loss
+        ).loss
     assert found[1] < found[0] - 0.1  # nats
 
 
@@ -193,3 +193,18 @@ def test_with_the_graph_one_seed_gives_one_network() -> None:
     assert weight_bytes(first.network) == weight_bytes(again.network)
     assert first.network.related is not None
     assert first.network.related.opening.abs().max() > 0.0
+
+
+def test_without_validation_sessions_every_epoch_is_run_and_the_last_one_kept() -> None:
+    config = replace(CONFIG, validation_sessions=0, epochs=3)
+    panel = lively_panel(560, 6)
+    features = build_features(panel)
+    split = purged_split(560, 0, 0)
+    data = scale_features(features, fit_scaling(features, split.fit))
+    targets = standardised_targets(panel, features.anchor, 560)
+    nothing = standardised_targets(panel, features.anchor, 580)
+    with one_thread():
+        found = fit_network(data, targets, nothing, split, config, 1, silent, "training")
+    assert (split.fit, split.validation, split.validation_stop) == (540, 560, 560)
+    assert found.epochs == 3
+    assert np.isfinite(found.loss)

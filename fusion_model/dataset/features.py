@@ -222,7 +222,7 @@ def _own_features(
     range_vol = {span: np.sqrt(rolling_mean(range_variance, span) + 1e-10) for span in RANGE_SPANS}
     index = np.cumsum(returns)  # log of the total-return index
     level = np.exp(index)
-    traded = np.log(bars[:, CLOSE] * bars[:, VOLUME] + 1.0)
+    traded = np.log(bars[:, CLOSE] * np.maximum(bars[:, VOLUME], 1.0))  # none: a share, not a dollar
     own_market = market.daily_return[rows]
     beta = ewm(returns * own_market, 120) / (ewm(own_market**2, 120) + 1e-8)
 

@@ -20,7 +20,7 @@ from fusion_model.dataset.features import (
     rolling_mean,
     stochastic,
 )
-from fusion_model.dataset.panel import Panel
+from fusion_model.dataset.panel import VOLUME, Panel
 from tests.builders import (
     lively_panel,
     panel_of,
@@ -70,6 +70,14 @@ def test_a_ticker_listed_later_changes_no_byte_of_the_market_before(panel: Panel
     ten = with_bars_only_from(with_tickers(nine, [0, 0, 1, 2, 3, 4, 5, 6, 7, 8]), column=1, row=199)
     kept = [0, *range(2, 10)]
     assert build_features(ten).price[:199, kept].tobytes() == build_features(nine).price[:199].tobytes()
+
+
+def test_a_bar_without_volume_knows_no_unit_of_prices(panel: Panel) -> None:
+    """Once, such a bar counted as one dollar traded, whatever a dollar was."""
+    quiet = replace(panel, ohlcv=panel.ohlcv.copy())
+    quiet.ohlcv[200, 0, VOLUME] = 0.0
+    now, there = build_features(quiet), build_features(with_prices_scaled(quiet, [128.0, 1.0, 1.0, 1.0, 1.0]))
+    np.testing.assert_allclose(there.price[:, 0], now.price[:, 0], atol=1e-6)
 
 
 def test_corrupting_the_future_changes_no_earlier_byte(panel: Panel, features: Features) -> None:

@@ -16,6 +16,7 @@ BASELINE_NAMES = {
     "ewma_fhs": "filtered historical simulation",
     "gjr_garch_t": "GJR-GARCH-t",
     "gjr_garch_fhs": "GJR-GARCH with filtered historical simulation",
+    "lightgbm_quantiles": "LightGBM quantiles",
 }
 QUARTER = timedelta(days=91)  # from one earnings report to the next, until its date is known
 CLEAR_DIFFERENCE = 2.0  # |t| of the Diebold-Mariano test; below it two methods cannot be told apart

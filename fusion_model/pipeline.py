@@ -9,11 +9,12 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from collectors import store as facts
-from collectors.errors import BadInput
+from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import is_session, last_session_on_or_before, session_after
 from collectors.progress import Progress, silent
 from fusion_model import store
@@ -24,6 +25,7 @@ from fusion_model.evaluation.backtest import BacktestReport, Forecaster, panel_d
 from fusion_model.evaluation.leak_alarms import Alarm, sound_alarms
 from fusion_model.findings import FUSION_MODEL, HORIZONS, Anomaly, Forecast, TrainedModel
 from fusion_model.forecasting.baselines import baselines
+from fusion_model.forecasting.boosted_trees import LightGbmQuantiles, TreesConfig, load_lightgbm
 from fusion_model.forecasting.fusion_forecaster import FORMAT, FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
 
@@ -45,6 +47,7 @@ LEAK_CONFIG = FusionConfig(  # every part of the model is on, and small: a leak 
     calibration_sessions=250,
     adaptation_sessions=100,
 )
+LEAK_TREES = TreesConfig(trees=10, leaves=7, min_rows_in_leaf=50, max_rows=2000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +244,10 @@ def backtest(
     ------
     BadInput
         An unknown model or ticker.
+    ConfigurationError
+        The library of a model that was named is missing.
     """
-    known = forecasters(config, progress)
+    known = forecasters(config, progress) | {LightGbmQuantiles.model: LightGbmQuantiles}
     if stored is not None:
         already = _AlreadyTrained(stored)
         known[FUSION_MODEL] = lambda: already
@@ -328,16 +333,29 @@ def look_for_leaks(
     scored = min(max(len(panel.sessions) // 8, LEAK_SCORED[0]), LEAK_SCORED[1])
     alarms = {
         name: tuple(sound_alarms(make, panel, scored=scored, progress=progress, name=name))
-        for name, make in forecasters(config).items()
+        for name, make in forecasters(config, trees=LEAK_TREES).items()
     }
     return LeakReport(panel.tickers, panel.sessions[0], last, scored, config, alarms)
 
 
 def forecasters(
-    config: FusionConfig | None = None, progress: Progress = silent
+    config: FusionConfig | None = None, progress: Progress = silent, *, trees: TreesConfig | None = None
 ) -> dict[str, Callable[[], Forecaster]]:
-    """Return the fusion model and every baseline by name, each as a maker of a fresh one."""
-    return {FUSION_MODEL: lambda: FusionForecaster(config, progress), **baselines()}
+    """Return the fusion model and every baseline that can run here, each as a maker of a fresh one.
+
+    Where LightGBM's library is missing, the others go on without it, and a warning says so.
+    """
+    made: dict[str, Callable[[], Forecaster]] = {
+        FUSION_MODEL: lambda: FusionForecaster(config, progress),
+        **baselines(),
+        LightGbmQuantiles.model: partial(LightGbmQuantiles, trees),
+    }
+    try:
+        load_lightgbm()
+    except ConfigurationError as error:
+        logger.warning("Going on without %s: %s", LightGbmQuantiles.model, error)
+        del made[LightGbmQuantiles.model]
+    return made
 
 
 def choose_stored_scorer(db: sqlite3.Connection) -> str:

@@ -1,6 +1,6 @@
 """The simple answers that a forecaster has to beat, all with its signature: fit, predict.
 
-They know nothing but each ticker's own returns (and, where said, the shape of all tickers' residuals).
+Those here know nothing but each ticker's own returns (and, where said, the shape of all tickers' residuals).
 What ``predict`` says as of a session is the same from any panel that holds it.
 """
 
@@ -23,6 +23,7 @@ from fusion_model.distribution import (
 )
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import HORIZONS, Forecast
+from fusion_model.forecasting.boosted_trees import LightGbmQuantiles
 from fusion_model.forecasting.garch import Filtered, expected_variance
 from fusion_model.forecasting.garch_forecasters import GjrGarch, GjrGarchT
 from fusion_model.forecasting.return_history import MIN_RETURNS, POOL_SESSIONS, ReturnHistory
@@ -165,7 +166,9 @@ def in_shape(spread: FloatArray, shape: FloatArray) -> Distributions:
     )
 
 
-Baseline: TypeAlias = PersistenceEwma | HistoricalSimulation | EwmaFhs | GjrGarchT | GjrGarchFhs
+Baseline: TypeAlias = (
+    PersistenceEwma | HistoricalSimulation | EwmaFhs | GjrGarchT | GjrGarchFhs | LightGbmQuantiles
+)
 
 
 def baselines() -> dict[str, Callable[[], Baseline]]:
@@ -176,4 +179,5 @@ def baselines() -> dict[str, Callable[[], Baseline]]:
         EwmaFhs.model: EwmaFhs,
         GjrGarchT.model: GjrGarchT,
         GjrGarchFhs.model: GjrGarchFhs,
+        LightGbmQuantiles.model: LightGbmQuantiles,
     }

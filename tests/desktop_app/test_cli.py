@@ -390,7 +390,7 @@ def test_a_leak_ends_the_doctor_with_the_code_of_a_defect(
     from fusion_model import pipeline
     from tests.fusion_model.evaluation.test_leak_alarms import PeeksAtTheNextRow
 
-    monkeypatch.setattr(pipeline, "forecasters", lambda config: {"peeking": PeeksAtTheNextRow})
+    monkeypatch.setattr(pipeline, "forecasters", lambda config, trees: {"peeking": PeeksAtTheNextRow})
     barograph("import", "prices", str(long_bars))
     code, out, _ = barograph("--json", "doctor", "--leaks")
     assert code == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -14,11 +15,12 @@ import numpy as np
 import pytest
 
 from collectors import store as facts
-from collectors.errors import BadInput
+from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import session_after
 from desktop_app.store import open_home
 from fusion_model import pipeline, store
 from fusion_model.errors import CheckpointError, NoModel, NotEnoughHistory
+from fusion_model.forecasting.baselines import baselines
 from tests.builders import SMALL, bars
 
 NOW = "2024-01-01T00:00:00Z"
@@ -241,3 +243,19 @@ def test_a_warm_start_from_another_shape_or_from_nothing_is_refused(
         )
     with pytest.raises(NoModel, match="every stored model was trained later than 2018"):
         pipeline.train(own, own_home / "models", as_of="2018-06-01", now=NOW, config=SMALL, warm=True)
+
+
+def test_without_lightgbm_the_others_go_on_and_whoever_names_it_is_told(
+    db: sqlite3.Connection,
+    last: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    assert set(baselines()) - set(pipeline.forecasters()) == {"lightgbm_quantiles"}
+    assert "Going on without lightgbm_quantiles" in caplog.text
+    out, named = tmp_path / "b.csv", ["ewma_fhs", "lightgbm_quantiles"]
+    with pytest.raises(ConfigurationError, match="pip install lightgbm"):
+        pipeline.backtest(db, first=last, last=last, out=out, models=named, refit="never")
+    assert pipeline.backtest(db, first=last, last=last, out=out, models=named[:1], refit="never").rows == 12

@@ -460,7 +460,11 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
 @click.option("--to", "last", type=SESSION, required=True, help="Last session to forecast from.")
 @click.option("--tickers", help="Comma-separated; default: all that are stored.")
 @click.option("--horizons", default="1,5,20", show_default=True, help="Comma-separated sessions ahead.")
-@click.option("--models", "names", help="Comma-separated; default: fusion and every baseline.")
+@click.option(
+    "--models",
+    "names",
+    help="Comma-separated; default: fusion and every baseline. Only when named: chronos2 (foundation model).",
+)
 @click.option(
     "--refit", type=click.Choice(["yearly", "quarterly", "never"]), default="yearly", show_default=True
 )
@@ -493,6 +497,7 @@ def backtest(
             tickers=_split(tickers) or None,
             horizons=[_whole(text, "--horizons") for text in _split(horizons)],
             config=_config(context, parts),
+            models_folder=context.models,
             progress=tell,
         )
     context.voice.say(f"{report.rows:,} forecasts of {report.sessions:,} sessions: {report.out}")

@@ -24,6 +24,7 @@ from fusion_model.errors import NoModel, NotEnoughHistory
 from fusion_model.evaluation.backtest import BacktestReport, Forecaster, panel_digest, run_backtest
 from fusion_model.evaluation.leak_alarms import Alarm, sound_alarms
 from fusion_model.findings import FUSION_MODEL, HORIZONS, Anomaly, Forecast, TrainedModel
+from fusion_model.forecasting import foundation
 from fusion_model.forecasting.baselines import baselines
 from fusion_model.forecasting.boosted_trees import LightGbmQuantiles, TreesConfig, load_lightgbm
 from fusion_model.forecasting.fusion_forecaster import FORMAT, FusionForecaster
@@ -233,21 +234,25 @@ def backtest(
     horizons: Sequence[int] = HORIZONS,
     config: FusionConfig | None = None,
     stored: FusionForecaster | None = None,
+    models_folder: Path | None = None,
     progress: Progress = silent,
 ) -> BacktestReport:
     """Walk forward over stored facts with the named models, and write the CSV.
 
     Outcomes after ``last`` are read where they are stored, as the realised column alone. With
-    ``stored``, the fusion model is not trained anew: it must know nothing of the span.
+    ``stored``, the fusion model is not trained anew: it must know nothing of the span. The foundation
+    model is read from ``models_folder``, where it is named.
 
     Raises
     ------
     BadInput
         An unknown model or ticker.
     ConfigurationError
-        The library of a model that was named is missing.
+        A library or the weights of a model that was named are missing.
     """
     known = forecasters(config, progress) | {LightGbmQuantiles.model: LightGbmQuantiles}
+    if models_folder is not None:
+        known[foundation.MODEL] = partial(foundation.Chronos2, models_folder / foundation.FOLDER)
     if stored is not None:
         already = _AlreadyTrained(stored)
         known[FUSION_MODEL] = lambda: already
@@ -343,7 +348,8 @@ def forecasters(
 ) -> dict[str, Callable[[], Forecaster]]:
     """Return the fusion model and every baseline that can run here, each as a maker of a fresh one.
 
-    Where LightGBM's library is missing, the others go on without it, and a warning says so.
+    Where LightGBM's library is missing, the others go on without it, and a warning says so. The foundation
+    model is never among them: it needs an extra and weights, and is for those who name it.
     """
     made: dict[str, Callable[[], Forecaster]] = {
         FUSION_MODEL: lambda: FusionForecaster(config, progress),

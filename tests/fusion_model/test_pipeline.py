@@ -259,3 +259,19 @@ def test_without_lightgbm_the_others_go_on_and_whoever_names_it_is_told(
     with pytest.raises(ConfigurationError, match="pip install lightgbm"):
         pipeline.backtest(db, first=last, last=last, out=out, models=named, refit="never")
     assert pipeline.backtest(db, first=last, last=last, out=out, models=named[:1], refit="never").rows == 12
+
+
+def test_the_foundation_model_is_asked_only_when_it_is_named(
+    db: sqlite3.Connection, home: Path, last: str, tmp_path: Path
+) -> None:
+    assert "chronos2" not in pipeline.forecasters()
+    with pytest.raises(ConfigurationError, match="chronos2 needs"):  # the extra, or the weights
+        pipeline.backtest(
+            db,
+            first=last,
+            last=last,
+            out=tmp_path / "b.csv",
+            models=["chronos2"],
+            refit="never",
+            models_folder=home / "models",
+        )

@@ -57,13 +57,15 @@ def residual_quantiles(
     N = residuals.shape[1]
     quantiles = np.tile(_at_levels(pool, levels), (N, 1))
     mean, deviation = np.full(N, pool.mean()), np.full(N, pool.std())
-    middle = np.median(pool)
-    for n in np.flatnonzero(known.sum(axis=0) >= MIN_OWN) if own_share else ():
-        own = np.sort(residuals[known[:, n], n])
-        own += middle - np.median(own)
-        quantiles[n] = (1.0 - own_share) * quantiles[n] + own_share * _at_levels(own, levels)
-        mean[n] = (1.0 - own_share) * mean[n] + own_share * own.mean()
-        deviation[n] = (1.0 - own_share) * deviation[n] + own_share * own.std()
+    shaped = np.flatnonzero(known.sum(axis=0) >= MIN_OWN)
+    if own_share and len(shaped):
+        own = np.sort(np.ascontiguousarray(residuals[:, shaped].T), axis=1)  # (n, T), NaN last
+        count = known[:, shaped].sum(axis=0)
+        drift = _each_at_levels(own, count, np.array([0.5]))[:, 0] - np.median(pool)
+        own -= drift[:, None]
+        quantiles[shaped] += own_share * (_each_at_levels(own, count, levels) - quantiles[shaped])
+        mean[shaped] += own_share * (np.nanmean(own, axis=1) - mean[shaped])
+        deviation[shaped] += own_share * (np.nanstd(own, axis=1) - deviation[shaped])
     return quantiles, mean, deviation
 
 
@@ -85,19 +87,21 @@ def adapted_levels(residuals: FloatArray, sessions: int, rate: float) -> FloatAr
     ndarray (Q,), increasing, symmetric about one half.
     """
     known = np.isfinite(residuals)
-    pool = np.sort(residuals[known])
+    rank = np.empty(known.sum())
+    rank[np.argsort(residuals[known])] = (np.arange(len(rank)) + 0.5) / max(len(rank), 1)
+    recent = known[-sessions:]
+    depth = np.full(recent.shape, np.inf)  # how far out on either side
+    own = rank[len(rank) - recent.sum() :]  # row by row, the last ones
+    depth[recent] = np.minimum(own, 1.0 - own)
+    depth.sort(axis=1)
+    outcomes = recent.sum(axis=1)
     half = len(LEVELS) // 2
     nominal = LEVELS[:half]
     lower = nominal.copy()
-    for row in residuals[-sessions:]:
-        outcomes = row[np.isfinite(row)]
-        if len(outcomes) == 0:
-            continue
-        ranks = np.sort((np.searchsorted(pool, outcomes, side="right") - 0.5) / len(pool))
-        below = np.searchsorted(ranks, lower, side="right")
-        above = len(ranks) - np.searchsorted(ranks, 1.0 - lower, side="left")
-        outside = (below + above) / len(ranks)
-        lower = np.clip(lower - rate * (outside - 2.0 * nominal) / 2.0, LEVEL_MARGIN, 0.5)
+    for row, count in zip(depth, outcomes.tolist(), strict=True):
+        if count:
+            outside = row.searchsorted(lower, side="right") / count
+            lower = np.minimum(np.maximum(lower - rate * (outside - 2.0 * nominal) / 2.0, LEVEL_MARGIN), 0.5)
     lower = np.maximum.accumulate(lower)
     return np.concatenate([lower, LEVELS[half : half + 1], 1.0 - lower[::-1]])
 
@@ -106,3 +110,12 @@ def _at_levels(ordered: FloatArray, levels: FloatArray) -> FloatArray:
     """Quantiles of a sorted sample at the plotting positions (i - 0.5) / n (Hazen 1914)."""
     positions: NDArray[np.float64] = (np.arange(len(ordered)) + 0.5) / len(ordered)
     return np.interp(levels, positions, ordered)
+
+
+def _each_at_levels(ordered: FloatArray, count: NDArray[np.intp], levels: FloatArray) -> FloatArray:
+    """Return (n, Q): _at_levels of the first ``count`` values of each row (n, T)."""
+    place = np.clip(levels * count[:, None] - 0.5, 0.0, count[:, None] - 1.0)
+    left = place.astype(np.intp)
+    right = np.minimum(left + 1, count[:, None] - 1)
+    low, high = np.take_along_axis(ordered, left, axis=1), np.take_along_axis(ordered, right, axis=1)
+    return np.asarray(low + (high - low) * (place - left))

@@ -1,0 +1,1 @@
+"""Speed and skill, one command each; none of it is part of the product."""

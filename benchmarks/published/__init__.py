@@ -1,0 +1,1 @@
+"""Published tables run again, beside zero, random and always-up."""

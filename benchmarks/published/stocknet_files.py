@@ -1,0 +1,143 @@
+"""StockNet's protocol and files: which stock-days count, their prices, and what posts said before."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from collectors.market_calendar import closes_by_session, session_after, sessions_between
+from collectors.sentiment.compact import CompactScorer
+from collectors.sentiment.scoring import score_texts
+from collectors.sentiment.texts import post_text
+from fusion_model.dataset.panel import Panel
+
+# The protocol of Xu & Cohen (2018), "Stock Movement Prediction from Tweets and Historical Prices", as
+# their program has it: moves from FALL to RISE are left out, and a sample needs a price older than
+# the WINDOW of calendar days before it.
+FALL, RISE = -0.005, 0.0055
+WINDOW = timedelta(days=4)
+SPANS = {
+    "train": ("2014-01-01", "2015-07-31"),
+    "validation": ("2015-08-01", "2015-09-30"),
+    "test": ("2015-10-01", "2015-12-31"),
+}
+SAMPLES = {"train": 20_339, "validation": 2_555, "test": 3_720}
+
+
+class Sample(NamedTuple):
+    """A stock on a session whose move counts: ``move`` is the simple return of the adjusted close."""
+
+    ticker: str
+    session: str
+    move: float
+
+
+def samples_between(moves: Mapping[str, Mapping[str, float]], first: str, last: str) -> list[Sample]:
+    """Return the protocol's samples of a span, by session and ticker.
+
+    Parameters
+    ----------
+    moves : mapping of ticker to (session to move)
+        Every session of the price file, those before the span included.
+    """
+    samples = []
+    for ticker, by_session in moves.items():
+        oldest = min(by_session, default="")
+        for session, move in by_session.items():
+            known_since = (date.fromisoformat(session) - WINDOW).isoformat()
+            if first <= session <= last and oldest < known_since and not FALL <= move < RISE:
+                samples.append(Sample(ticker, session, move))
+    return sorted(samples, key=lambda sample: (sample.session, sample.ticker))
+
+
+def read_moves(folder: Path) -> dict[str, dict[str, float]]:
+    """Read session and move from the preprocessed price files (tab-separated, newest first)."""
+    moves = {}
+    for file in sorted(folder.glob("*.txt.gz")):
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
+            fields = [line.split("\t") for line in lines]
+        moves[file.name.removesuffix(".txt.gz")] = {row[0]: float(row[1]) for row in reversed(fields)}
+    return moves
+
+
+def read_panel(folder: Path, last: str) -> Panel:
+    """Read the raw price files as bars in units of the adjusted close, so that returns are total returns."""
+    bars: dict[str, list[tuple[str, list[float]]]] = {}
+    for file in sorted(folder.glob("*.csv.gz")):
+        with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
+            rows = [row for row in csv.DictReader(lines) if row["Close"] != "null" and row["Date"] <= last]
+        bars[file.name.removesuffix(".csv.gz")] = [(row["Date"], _bar(row)) for row in rows]
+    tickers = tuple(ticker for ticker, rows in bars.items() if rows)
+    sessions = tuple(sessions_between(min(bars[ticker][0][0] for ticker in tickers), last))
+    row_of = {session: t for t, session in enumerate(sessions)}
+    T, N = len(sessions), len(tickers)
+    ohlcv = np.full((T, N, 5), np.nan)
+    for n, ticker in enumerate(tickers):
+        for session, bar in bars[ticker]:
+            ohlcv[row_of[session], n] = bar
+    nothing = np.full((T, N), np.nan)
+    return Panel(
+        sessions=sessions,
+        tickers=tickers,
+        ohlcv=ohlcv,
+        split_ratio=np.ones((T, N)),
+        dividend=np.zeros((T, N)),
+        sentiment=np.stack([nothing, nothing, np.zeros((T, N))], axis=2),
+        macro=np.zeros((T, 0, 2)),
+        macro_series=(),
+    )
+
+
+def _bar(row: Mapping[str, str]) -> list[float]:
+    adjusted = float(row["Adj Close"]) / float(row["Close"])
+    return [*(adjusted * float(row[name]) for name in ("Open", "High", "Low", "Close")), float(row["Volume"])]
+
+
+def with_posts(panel: Panel, posts: Iterator[tuple[str, str, str]]) -> Panel:
+    """Return the panel with what posts said, each at the first close that knew it.
+
+    Parameters
+    ----------
+    posts : iterator of (ticker, created_at, text)
+        Those of other tickers, and after the last close, are passed over.
+    """
+    known = closes_by_session()
+    closes = [known[session] for session in panel.sessions]
+    column_of = {ticker: n for n, ticker in enumerate(panel.tickers)}
+    before = known[session_after(panel.sessions[0], -1)]
+    kept = [
+        (bisect_left(closes, at), column_of[ticker], post_text("", text))
+        for ticker, at, text in posts
+        if ticker in column_of and before < at <= closes[-1]
+    ]
+    scorer = CompactScorer()
+    scores = score_texts([text for _, _, text in kept], scorer)
+    total, squares, count = (np.zeros(panel.present.shape) for _ in range(3))
+    place = tuple(np.array([(t, n) for t, n, _ in kept]).T)
+    tone = scores[:, 0] - scores[:, 2]
+    said = np.isfinite(tone)
+    place = tuple(axis[said] for axis in place)
+    np.add.at(total, place, tone[said])
+    np.add.at(squares, place, tone[said] ** 2)
+    np.add.at(count, place, 1.0)
+    with np.errstate(invalid="ignore"):
+        mean = total / count
+        spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    return replace(panel, sentiment=np.stack([mean, spread, count], axis=2), scorer=scorer.name)
+
+
+def read_posts(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Read (ticker, created_at, text) of the tweets."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            post = json.loads(line)
+            yield post["ticker"], post["created_at"], post["text"]

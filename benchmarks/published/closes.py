@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.published.panels import panel_of_closes
 from benchmarks.published.report import data_argument, require
 from fusion_model.dataset.panel import Panel
 
@@ -30,24 +31,9 @@ def require_closes(path: Path) -> None:
 
 
 def read_closes(path: Path, last: str = "9999") -> Panel:
-    """Return the closes up to a session as bars of one price each.
-
-    They are adjusted for splits and dividends, so that their ratios are total returns. The volume is such
-    that every bar turns over the same sum: nothing is known of it.
-    """
+    """Return the closes up to a session; they are adjusted for splits and dividends."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
         header, *rows = csv.reader(lines)
     rows = [row for row in rows if row[0] <= last]
     closes = np.array([[float(value) for value in row[1:]] for row in rows])
-    T, N = closes.shape
-    nothing = np.full((T, N), np.nan)
-    return Panel(
-        sessions=tuple(row[0] for row in rows),
-        tickers=tuple(header[1:]),
-        ohlcv=np.stack([closes, closes, closes, closes, 1e6 / closes], axis=2),
-        split_ratio=np.ones((T, N)),
-        dividend=np.zeros((T, N)),
-        sentiment=np.stack([nothing, nothing, np.zeros((T, N))], axis=2),
-        macro=np.zeros((T, 0, 2)),
-        macro_series=(),
-    )
+    return panel_of_closes([row[0] for row in rows], header[1:], closes)

@@ -14,73 +14,26 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.published.report import PUBLISHED, Cell, Report, data_argument, publish, require, say
-from collectors.market_calendar import sessions_between
-from fusion_model.dataset.features import build_features
-from fusion_model.dataset.panel import FloatArray, Panel
+from benchmarks.published.report import PUBLISHED, Cell, Report, data_argument, publish, require
+from benchmarks.published.rsr_market import Market, read_market
+from benchmarks.published.rsr_models import fusion_means, lightgbm_means
+from fusion_model.dataset.panel import FloatArray
 from fusion_model.evaluation.metrics import rank_correlations
 from fusion_model.evaluation.significance import lags_of, session_block_interval
-from fusion_model.forecasting.fusion_forecaster import FusionForecaster
-from fusion_model.forecasting.fusion_network import FusionConfig
 
 # Feng et al. (2019), "Temporal Relational Ranking for Stock Prediction", table of NASDAQ: MRR and IRR.
 PUBLISHED_FIGURES = {"RSR_I": (0.0409, 1.19), "Rank_LSTM": (0.0417, 0.68), "LSTM": (0.0364, 0.13)}
-MISSING = -1234.0
 TEST = ("2017-01-03", "2017-12-08")  # the last day of the published panel lacks half of the stocks
-VALIDATION_SESSIONS = 252  # 2016
-CALIBRATION_SESSIONS = 250  # of 1,026 stocks: a quarter of a million residuals
 DRAWS = 500
 RESAMPLES = 2000
 VOLATILITY_SESSIONS = 20
 
 Scores = NDArray[np.float64]  # (N, S): higher is expected to return more; NaN where nothing is said
-
-
-@dataclass(frozen=True)
-class Market:
-    """Closes of N stocks on T days in any unit, NaN where missing; the test's S days are targets."""
-
-    closes: FloatArray  # (N, T)
-    days: tuple[str, ...]
-    first: int  # row of the first target
-    stop: int  # row after the last one
-
-    @property
-    def returns(self) -> FloatArray:
-        """Simple return of each day, (N, T)."""
-        moved = np.full(self.closes.shape, np.nan)
-        moved[:, 1:] = self.closes[:, 1:] / self.closes[:, :-1] - 1.0
-        return moved
-
-    @property
-    def came(self) -> FloatArray:
-        """The returns that are to be foretold, (N, S)."""
-        return self.returns[:, self.first : self.stop]
-
-    def known(self, values: FloatArray) -> FloatArray:
-        """Return (N, S): what stood there at the close before each target, of values (N, T)."""
-        return values[:, self.first - 1 : self.stop - 1]
-
-
-def read_market(panel: Path, dates: Path, first: str, last: str) -> Market:
-    """Read a market; the test runs over the days from ``first`` to ``last``."""
-    with np.load(panel, allow_pickle=False) as held:
-        closes = held["features"][:, :, -1].astype(float)
-    closes[closes == MISSING] = np.nan
-    days = [line[:10] for line in dates.read_text("utf-8").split("\n") if line.strip()]
-    if len(days) < closes.shape[1]:
-        raise SystemExit(f"{dates} holds {len(days)} days, and {panel} {closes.shape[1]}")
-    days = days[len(days) - closes.shape[1] :]
-    targets = [row for row, day in enumerate(days) if first <= day <= last]
-    if not targets or targets[0] < 2:
-        raise SystemExit(f"{dates} holds no test days with days before them between {first} and {last}")
-    return Market(closes, tuple(days), targets[0], targets[-1] + 1)
 
 
 # How a ranking did -------------------------------------------------------------------------------
@@ -176,82 +129,6 @@ def past_volatility(returns: FloatArray) -> FloatArray:
         sums[:, VOLATILITY_SESSIONS:] -= sums[:, :-VOLATILITY_SESSIONS].copy()
     with np.errstate(invalid="ignore"):
         return np.asarray(np.sqrt(total / count))
-
-
-def panel_of_closes(market: Market) -> Panel:
-    """Return the market as a panel that holds nothing but ratios of closes.
-
-    Rows are named by as many New York sessions, whatever the market: no part reads a date. The volume is
-    such that every bar turns over the same sum, since a volume of shares would tell the unit of the closes.
-    """
-    closes = market.closes.T
-    T, N = closes.shape
-    volume = 1e6 / closes
-    nothing = np.full((T, N), np.nan)
-    return Panel(
-        sessions=tuple(sessions_between("1990-01-02", "2020-12-31")[:T]),
-        tickers=tuple(f"S{n:05d}" for n in range(N)),
-        ohlcv=np.stack([closes, closes, closes, closes, volume], axis=2),
-        split_ratio=np.ones((T, N)),
-        dividend=np.zeros((T, N)),
-        sentiment=np.stack([nothing, nothing, np.zeros((T, N))], axis=2),
-        macro=np.zeros((T, 0, 2)),
-        macro_series=(),
-    )
-
-
-def fusion_means(market: Market, seed: int) -> FloatArray:
-    """Return the simple return that the product's network expects of each target, (N, S)."""
-    panel = panel_of_closes(market)
-    config = FusionConfig(
-        seed=seed,
-        forecast_mean=True,
-        use_sentiment=False,
-        use_macro=False,
-        validation_sessions=VALIDATION_SESSIONS,
-        held_out_sessions=0,
-        calibration_sessions=CALIBRATION_SESSIONS,
-    )
-    forecaster = FusionForecaster(config, progress=say)
-    learned = panel.sessions[: market.first]
-    forecaster.fit(panel.until(learned[-1]), learned)
-    column_of = {ticker: n for n, ticker in enumerate(panel.tickers)}
-    means = np.full(market.came.shape, np.nan)
-    for place, row in enumerate(range(market.first - 1, market.stop - 1)):
-        for forecast in forecaster.predict(panel, panel.sessions[row]):
-            if forecast.horizon == 1:
-                means[column_of[forecast.ticker], place] = np.expm1(forecast.mean)
-    return means
-
-
-def lightgbm_means(market: Market, seed: int) -> FloatArray:
-    """Return the return less the market's that LightGBM expects of each target from our features, (N, S)."""
-    import lightgbm
-
-    features = build_features(panel_of_closes(market)).price  # (T, N, F)
-    ahead = market.returns[:, 1:].T  # (T - 1, N): what came after each row
-    ahead = ahead - np.nanmean(ahead, axis=1, keepdims=True)
-    split = market.first - 1 - VALIDATION_SESSIONS
-
-    def rows(start: int, stop: int) -> tuple[NDArray[np.float32], FloatArray]:
-        inputs, target = features[start:stop], ahead[start:stop]
-        known = np.isfinite(inputs).all(axis=2) & np.isfinite(target)
-        return inputs[known], np.clip(target[known], -0.1, 0.1)
-
-    train = lightgbm.Dataset(*rows(0, split))
-    validation = lightgbm.Dataset(*rows(split, market.first - 1), reference=train)
-    options = {
-        "objective": "regression", "learning_rate": 0.03, "num_leaves": 31, "min_data_in_leaf": 2000,
-        "seed": seed, "deterministic": True, "num_threads": 1, "verbose": -1,
-    }  # fmt: skip
-    model = lightgbm.train(
-        options, train, 300, valid_sets=[validation], callbacks=[lightgbm.early_stopping(30, verbose=False)]
-    )
-    means = np.full(market.came.shape, np.nan)
-    for place, row in enumerate(range(market.first - 1, market.stop - 1)):
-        ready = np.isfinite(features[row]).all(axis=1)
-        means[ready, place] = model.predict(features[row, ready], num_threads=1)
-    return means
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.published.panels import panel_of_bars
 from collectors.market_calendar import closes_by_session, session_after, sessions_between
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.scoring import score_texts
@@ -84,17 +85,7 @@ def read_panel(folder: Path, last: str) -> Panel:
     for n, ticker in enumerate(tickers):
         for session, bar in bars[ticker]:
             ohlcv[row_of[session], n] = bar
-    nothing = np.full((T, N), np.nan)
-    return Panel(
-        sessions=sessions,
-        tickers=tickers,
-        ohlcv=ohlcv,
-        split_ratio=np.ones((T, N)),
-        dividend=np.zeros((T, N)),
-        sentiment=np.stack([nothing, nothing, np.zeros((T, N))], axis=2),
-        macro=np.zeros((T, 0, 2)),
-        macro_series=(),
-    )
+    return panel_of_bars(sessions, tickers, ohlcv)
 
 
 def _bar(row: Mapping[str, str]) -> list[float]:

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from benchmarks.published import rsr
+from benchmarks.published.rsr_market import Market, read_market
+from benchmarks.published.rsr_models import panel_of
 from fusion_model.dataset.features import build_features
 
 
-def market_of(returns: np.ndarray, first: int) -> rsr.Market:
+def market_of(returns: np.ndarray, first: int) -> Market:
     closes = np.exp(np.cumsum(returns, axis=1))
     days = tuple(f"day {t}" for t in range(returns.shape[1]))
-    return rsr.Market(closes, days, first, returns.shape[1])
+    return Market(closes, days, first, returns.shape[1])
 
 
 def test_the_top_pick_gives_its_true_rank_and_return() -> None:
@@ -52,7 +54,7 @@ def test_the_past_speaks_at_the_close_before_its_target() -> None:
 
 def test_only_a_reader_of_levels_finds_the_division_by_the_future_maximum() -> None:
     market = market_of(np.random.default_rng(1).normal(0.0, 0.02, (200, 400)), first=300)
-    divided = rsr.Market(market.closes / market.closes.max(axis=1, keepdims=True), market.days, 300, 400)
+    divided = Market(market.closes / market.closes.max(axis=1, keepdims=True), market.days, 300, 400)
     honest = rsr.ranking_row(market.known(-market.returns), market.came, seed=1)
     leak = rsr.ranking_row(divided.known(rsr.room_to_the_top(divided.closes)), divided.came, seed=1)
     undivided = rsr.ranking_row(market.known(rsr.room_to_the_top(market.closes)), market.came, seed=1)
@@ -63,8 +65,8 @@ def test_only_a_reader_of_levels_finds_the_division_by_the_future_maximum() -> N
 
 def test_what_the_network_reads_is_blind_to_the_unit_of_the_closes() -> None:
     market = market_of(np.random.default_rng(1).normal(0.0, 0.02, (3, 120)), first=100)
-    scaled = rsr.Market(market.closes * np.array([[0.25], [4.0], [64.0]]), market.days, 100, 120)
-    one, other = (build_features(rsr.panel_of_closes(each)).price for each in (market, scaled))
+    scaled = Market(market.closes * np.array([[0.25], [4.0], [64.0]]), market.days, 100, 120)
+    one, other = (build_features(panel_of(each)).price for each in (market, scaled))
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
@@ -74,7 +76,7 @@ def test_a_market_is_read_in_its_layout(tmp_path: Path) -> None:
     np.savez(tmp_path / "panel.npz", features=features, tickers=np.array(["A", "B"]))
     days = ["2016-12-30 16:00:00", *(f"2017-01-0{day} 16:00:00" for day in (3, 4, 5, 6))]
     (tmp_path / "dates.csv").write_text("\n".join(days) + "\n")
-    market = rsr.read_market(tmp_path / "panel.npz", tmp_path / "dates.csv", "2017-01-05", "2017-01-06")
+    market = read_market(tmp_path / "panel.npz", tmp_path / "dates.csv", "2017-01-05", "2017-01-06")
     assert market.days == ("2017-01-03", "2017-01-04", "2017-01-05", "2017-01-06")
     np.testing.assert_allclose(market.came, [[1.0, 1.0], [np.nan, 1.0]])
 

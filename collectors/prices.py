@@ -7,6 +7,7 @@ import math
 import sqlite3
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from collectors.errors import RetryLater, SkipItem
@@ -17,6 +18,7 @@ from collectors.market_calendar import (
     session_after,
 )
 from collectors.progress import CollectReport, Progress, silent
+from collectors.quarantine import review
 from collectors.records import CorporateAction, PriceBar
 from collectors.retry import PATIENT, RetryPolicy, call_with_retry
 from collectors.store import last_session_of, save_corporate_actions, save_price_bars, writing
@@ -60,9 +62,8 @@ def collect_prices(
     for done, ticker in enumerate(tickers):
         progress("prices", done, len(tickers), ticker)
         try:
-            bars, actions = fetch_prices(
-                [ticker], _first_to_ask(db, ticker, first), last, timeout_s=timeout_s, policy=policy
-            )
+            since = _first_to_ask(db, ticker, first)
+            history = fetch_history(ticker, since, last, timeout_s=timeout_s, policy=policy)
         except SkipItem as error:
             skipped[ticker] = str(error)
             continue
@@ -74,8 +75,17 @@ def collect_prices(
             continue
         late = 0
         with writing(db):
-            rows += save_price_bars(db, bars, now) + save_corporate_actions(db, actions, now)
-        logger.info("Read %d bars of %s through %s", len(bars), ticker, last)
+            rows += save_price_bars(db, history.bars, now) + save_corporate_actions(db, history.actions, now)
+            review(
+                db,
+                ticker,
+                SOURCE,
+                since=since,
+                now=now,
+                is_live=True,
+                adjusted_close=history.adjusted_close,
+            )
+        logger.info("Read %d bars of %s through %s", len(history.bars), ticker, last)
     progress("prices", len(tickers), len(tickers))
     return CollectReport(rows, tuple(skipped), tuple(skipped.values()))
 
@@ -95,7 +105,29 @@ def fetch_prices(
     timeout_s: float = TIMEOUT_S,
     policy: RetryPolicy = PATIENT,
 ) -> tuple[list[PriceBar], list[CorporateAction]]:
-    """Return bars and actions of the sessions from ``first`` to ``last``, oldest first, as traded.
+    """Return bars and actions of some tickers; as fetch_history, and raises alike."""
+    bars: list[PriceBar] = []
+    actions: list[CorporateAction] = []
+    for ticker in tickers:
+        history = fetch_history(ticker, first, last, timeout_s=timeout_s, policy=policy)
+        bars += history.bars
+        actions += history.actions
+    return bars, actions
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a source says of one ticker, oldest first, and its own dividend-adjusted close by session."""
+
+    bars: list[PriceBar]
+    actions: list[CorporateAction]
+    adjusted_close: dict[str, float]
+
+
+def fetch_history(
+    ticker: str, first: str, last: str, *, timeout_s: float = TIMEOUT_S, policy: RetryPolicy = PATIENT
+) -> History:
+    """Return what Yahoo says of the sessions from ``first`` to ``last``, oldest first, as traded.
 
     Yahoo divides every price and dividend by all later splits, up to today. So each ticker is asked
     through today, whatever ``last`` is, and the splits in the answer are multiplied back in: a bar by
@@ -104,26 +136,25 @@ def fetch_prices(
     Raises
     ------
     SkipItem
-        Yahoo has nothing for a ticker.
+        Yahoo has nothing for the ticker.
     RetryLater
         Yahoo cannot be reached, is busy, or asks for a pause.
     SourceChanged
         The answer does not have the shape we know.
     """
-    bars: list[PriceBar] = []
-    actions: list[CorporateAction] = []
-    for ticker in tickers:
-        history = call_with_retry(_history_reader(ticker, first, timeout_s), policy)
-        new_bars, new_actions = _as_traded(ticker, history)
-        bars += [bar for bar in new_bars if first <= bar.session <= last]
-        actions += [action for action in new_actions if first <= action.session <= last]
-    return bars, actions
+    rows = call_with_retry(_history_reader(ticker, first, timeout_s), policy)
+    bars, actions = _as_traded(ticker, rows)
+    return History(
+        [bar for bar in bars if first <= bar.session <= last],
+        [action for action in actions if first <= action.session <= last],
+        {row[0]: row[8] for row in rows if first <= row[0] <= last and not math.isnan(row[8])},
+    )
 
 
 # From Yahoo's adjusted history to what was traded --------------------------------------------------
 
-# session, open, high, low, close, volume, dividend, split ratio (0 where none)
-Row = tuple[str, float, float, float, float, float, float, float]
+# session, open, high, low, close, volume, dividend, split ratio (0 where none), adjusted close
+Row = tuple[str, float, float, float, float, float, float, float, float]
 
 
 def _as_traded(ticker: str, history: list[Row]) -> tuple[list[PriceBar], list[CorporateAction]]:
@@ -131,7 +162,7 @@ def _as_traded(ticker: str, history: list[Row]) -> tuple[list[PriceBar], list[Co
     actions: list[CorporateAction] = []
     closes = closes_by_session()
     later_splits = 1.0  # new shares per share held at the end of the session
-    for session, opened, high, low, close, volume, dividend, split in reversed(history):
+    for session, opened, high, low, close, volume, dividend, split, _ in reversed(history):
         if session in closes:
             at = closes[session]
             if all(price > 0 and math.isfinite(price) for price in (opened, high, low, close)):
@@ -182,6 +213,6 @@ def _history_reader(ticker: str, first: str, timeout_s: float) -> Callable[[], l
 
 def _rows(frame: Any) -> list[Row]:
     sessions = frame.index.strftime("%Y-%m-%d").tolist()
-    names = ("Open", "High", "Low", "Close", "Volume", "Dividends", "Stock Splits")
+    names = ("Open", "High", "Low", "Close", "Volume", "Dividends", "Stock Splits", "Adj Close")
     columns = [frame[name].astype(float).tolist() for name in names]
     return list(zip(sessions, *columns, strict=True))

@@ -314,7 +314,7 @@ def _dividends(history: _History, adjusted: Mapping[str, float]) -> Iterator[Fau
 def _too_large(amount: float, before: float, close: float) -> str:
     share = amount / before
     followed = share / 2 if share >= VERY_LARGE_DIVIDEND else share / 4
-    if share < LARGE_DIVIDEND or close < before * (1 - followed):
+    if share <= LARGE_DIVIDEND or close < before * (1 - followed):
         return ""
     return f"a dividend of {amount:g}, {share:.0%} of the price, which went from {before:g} to {close:g}"
 

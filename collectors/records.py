@@ -37,6 +37,26 @@ class CorporateAction:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceFlag:
+    """A doubt about what a source said of a session, or (``resolution`` not empty) what dispelled it.
+
+    ``holds`` names what is kept out of panels meanwhile: the bar, the split, the dividend, or nothing
+    (empty). ``flagged_at`` is when it was recorded here; ``available_at`` when it could be known: a doubt
+    follows from the bars themselves, so it counts from the close of the last of them.
+    """
+
+    ticker: str
+    session: str
+    kind: str
+    holds: str
+    detail: str
+    source: str
+    resolution: str
+    flagged_at: str
+    available_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
     """A post or comment, without its author.
 

@@ -102,11 +102,38 @@ def m001_facts(db: Database) -> None:
         CREATE INDEX job_run_by_job ON job_run (job, started_at);
         """,
     )
-    for table in FACT_TABLES:
+    for table in FIRST_TABLES:
         run_script(db, APPEND_ONLY.format(table=table))
 
 
-FACT_TABLES = (
+@migrations()
+def m002_price_flags(db: Database) -> None:
+    """What is doubted of prices, and what dispelled it; and no split into nothing."""
+    run_script(
+        db,
+        """
+        CREATE TABLE price_flag (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            session TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            holds TEXT NOT NULL CHECK (holds IN ('', 'bar', 'split', 'dividend')),
+            detail TEXT NOT NULL,
+            source TEXT NOT NULL,
+            resolution TEXT NOT NULL,
+            flagged_at TEXT NOT NULL,
+            available_at TEXT NOT NULL,
+            UNIQUE (ticker, session, kind, source, resolution, available_at)
+        ) STRICT;
+        CREATE TRIGGER corporate_action_is_no_split_into_nothing BEFORE INSERT ON corporate_action
+        WHEN NEW.kind = 'split' AND NEW.ratio_or_amount <= 0
+        BEGIN SELECT RAISE(ABORT, 'a split needs a ratio above 0'); END;
+        """,
+    )
+    run_script(db, APPEND_ONLY.format(table="price_flag"))
+
+
+FIRST_TABLES = (
     "price_bar",
     "corporate_action",
     "post",
@@ -116,6 +143,7 @@ FACT_TABLES = (
     "earnings_announcement",
     "job_run",
 )
+FACT_TABLES = (*FIRST_TABLES, "price_flag")
 
 
 def run_script(db: Database, script: str) -> None:

@@ -22,6 +22,7 @@ from collectors.records import (
     PostMention,
     PostSentiment,
     PriceBar,
+    PriceFlag,
 )
 
 if TYPE_CHECKING:  # sqlite_utils loads pandas: a reader, as the window is one, does without
@@ -239,6 +240,16 @@ def save_corporate_actions(
     return added
 
 
+def save_flags(db: sqlite3.Connection, flags: Iterable[PriceFlag]) -> int:
+    """Save doubts and what dispelled them; return the rows added."""
+    return _insert_new(
+        db,
+        "INSERT INTO price_flag (ticker, session, kind, holds, detail, source, resolution, flagged_at, "
+        "available_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        flags,
+    )
+
+
 def save_posts(db: sqlite3.Connection, posts: Iterable[Post], mentions: Iterable[PostMention]) -> int:
     """Save posts not seen before, and who they speak of; return the posts added.
 
@@ -331,6 +342,12 @@ def _insert_new(db: sqlite3.Connection, statement: str, records: Iterable[object
 # Loading: what was known at an instant ------------------------------------------------------------
 
 
+# The flags that stand at an instant: of each doubt, what was said of it last.
+_STANDING = (
+    "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY ticker, session, kind, source "
+    "ORDER BY available_at DESC, id DESC) AS place FROM price_flag WHERE available_at <= ?) WHERE place = 1"
+)
+
 BarTuple = tuple[str, str, float, float, float, float, float]
 
 
@@ -343,15 +360,18 @@ def load_bars(
     """Return (ticker, session, open, high, low, close, volume) as known at an instant.
 
     One row per ticker and session, sorted by both: the version with the latest ``available_at``; of
-    two sources that spoke at the same instant, the one recorded first.
+    two sources that spoke at the same instant, the one recorded first. What a source said of a session
+    that was held back then (see PriceFlag) is left out, so that another source's word counts.
     """
     rows = _select_in(
         db,
         "SELECT ticker, session, open, high, low, close, volume FROM price_bar "
-        "WHERE available_at <= ? AND session >= ? {tickers} "
-        "ORDER BY ticker, session, available_at, id DESC",
+        "WHERE available_at <= ? AND session >= ? {tickers} AND id NOT IN ("
+        f"SELECT bar.id FROM ({_STANDING}) JOIN price_bar AS bar USING (ticker, session, source) "
+        "WHERE holds = 'bar' AND resolution = '') ORDER BY ticker, session, available_at, id DESC",
         (known_at, first_session),
         tickers,
+        (known_at,),
     )
     return list({(row[0], row[1]): row for row in rows}.values())
 
@@ -368,6 +388,45 @@ def load_source_bars(
     return {row[0]: row[1:] for row in rows}
 
 
+def load_flags(
+    db: sqlite3.Connection, known_at: str = "9999", tickers: Sequence[str] | None = None, first: str = ""
+) -> list[PriceFlag]:
+    """Return what was last said of each doubt known at an instant, by ticker, session and kind."""
+    rows = _select_in(
+        db,
+        f"{_STANDING} AND session >= ? {{tickers}} ORDER BY ticker, session, kind, source",
+        (known_at, first),
+        tickers,
+    )
+    return [PriceFlag(*row[1:10]) for row in rows]
+
+
+# session, source, open, high, low, close, volume, available_at
+SourceBar = tuple[str, str, float, float, float, float, float, str]
+
+
+def load_every_word(db: sqlite3.Connection, ticker: str, first: str = "") -> dict[str, dict[str, SourceBar]]:
+    """Return what each source last said of a ticker's sessions, by source and session, oldest first."""
+    words: dict[str, dict[str, SourceBar]] = defaultdict(dict)
+    for row in db.execute(
+        "SELECT session, source, open, high, low, close, volume, available_at FROM price_bar "
+        "WHERE ticker = ? AND session >= ? ORDER BY session, source, available_at",
+        (ticker, first),
+    ):
+        words[row[1]][row[0]] = row
+    return words
+
+
+def load_every_action(db: sqlite3.Connection, ticker: str, first: str = "") -> list[CorporateAction]:
+    """Return what each source last said of a ticker's splits and dividends, by session and source."""
+    rows = db.execute(
+        "SELECT ticker, session, kind, ratio_or_amount, source, available_at FROM corporate_action "
+        "WHERE ticker = ? AND session >= ? ORDER BY session, kind, source, available_at",
+        (ticker, first),
+    )
+    return [CorporateAction(*row) for row in {(row[1], row[2], row[4]): row for row in rows}.values()]
+
+
 def load_actions(
     db: sqlite3.Connection, known_at: str, tickers: Sequence[str] | None = None
 ) -> list[tuple[str, str, str, float]]:
@@ -375,9 +434,13 @@ def load_actions(
     rows = _select_in(
         db,
         "SELECT ticker, session, kind, ratio_or_amount FROM corporate_action "
-        "WHERE available_at <= ? {tickers} ORDER BY ticker, session, kind, available_at, id DESC",
+        "WHERE available_at <= ? AND (kind = 'dividend' OR ratio_or_amount > 0) {tickers} AND id NOT IN ("
+        f"SELECT action.id FROM ({_STANDING}) AS flag JOIN corporate_action AS action "
+        "USING (ticker, session, source) WHERE holds = action.kind AND resolution = '') "
+        "ORDER BY ticker, session, kind, available_at, id DESC",
         (known_at,),
         tickers,
+        (known_at,),
     )
     return list({row[:3]: row for row in rows}.values())
 
@@ -674,10 +737,12 @@ def _select_in(
     statement: str,
     parameters: tuple[object, ...],
     values: Sequence[str] | None,
+    after: tuple[object, ...] = (),
     column: str = "ticker",
 ) -> list[Any]:
-    """Run a query, kept to some values of a column where they are given."""
+    """Run a query, kept to some values of a column where they are given; ``after`` are parameters behind."""
     if values is None:
-        return db.execute(statement.format(tickers=""), parameters).fetchall()
+        return db.execute(statement.format(tickers=""), (*parameters, *after)).fetchall()
     condition = f"AND {column} IN (SELECT value FROM json_each(?))"
-    return db.execute(statement.format(tickers=condition), (*parameters, json.dumps(list(values)))).fetchall()
+    values_given = json.dumps(list(values))
+    return db.execute(statement.format(tickers=condition), (*parameters, values_given, *after)).fetchall()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from collectors import store as facts
 from collectors.errors import BadInput, StorageError
-from collectors.market_calendar import last_closed_session
+from collectors.market_calendar import last_closed_session, session_after
 from desktop_app import store as choices
 from desktop_app.daily import MODELS_FOLDER
 from desktop_app.freshness import STALE_AFTER_DAYS, state_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MIN_FREE_BYTES = 1_000_000_000  # FinBERT and a record of 20 years of posts fit into it
 NEEDED_FOR = {"FRED_API_KEY": "macro figures", "REDDIT_CLIENT_ID": "posts", "REDDIT_CLIENT_SECRET": "posts"}
 POSTS_AT_ONCE = 1000
+RECENT_SESSIONS = 10  # as many as are asked again each day
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,27 @@ def _of_prices(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
             f"{day(last_closed_session(now))}.",
             "barograph collect prices",
         )
+    yield from _of_doubts(db, last)
     behind = [ticker for ticker in watched if newest.get(ticker, "") < last]
     if behind:
         yield Complaint(
             "prices",
             f"{count(len(behind), 'watched ticker')} had no price on {day(last)}: {_some(behind)}.",
             f"barograph collect prices, or barograph watch remove {behind[0]}",
+        )
+
+
+def _of_doubts(db: sqlite3.Connection, last: str) -> Iterator[Complaint]:
+    """Tell what is held out of forecasts of the newest sessions, because it looks wrong."""
+    since = session_after(last, -RECENT_SESSIONS)
+    held = [flag for flag in facts.load_flags(db, first=since) if flag.holds and not flag.resolution]
+    if held:
+        told = [f"{flag.ticker} on {day(flag.session)} ({flag.detail}; {flag.source})" for flag in held]
+        yield Complaint(
+            "quality",
+            f"{count(len(held), 'price is', 'prices are')} held out of forecasts until borne out: "
+            f"{_some(told, 3)}.",
+            "barograph collect prices on another day, or barograph import prices FILES of another source",
         )
 
 

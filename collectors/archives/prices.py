@@ -34,6 +34,7 @@ from collectors.archives.report import ImportReport, Tally, import_files
 from collectors.archives.values import BadValue, number_of, ticker_of, ticker_of_file
 from collectors.market_calendar import closes_by_session
 from collectors.progress import Progress, silent
+from collectors.quarantine import review
 from collectors.records import CorporateAction, PriceBar
 
 ROUNDING = 1e-4  # relative; high and low of one bar may be rounded apart this much
@@ -80,6 +81,7 @@ def import_prices(
                 with store.writing(db):
                     tally.rows_saved += store.save_price_bars(db, (row.bar for row in batch), now)
                     tally.actions_saved += store.save_corporate_actions(db, _actions(batch), now)
+                    _review(db, batch, now)
                 tally.used += len(batch)
                 _widen(spans, batch)
                 step(opened.position())
@@ -281,6 +283,14 @@ def _without_given(
         else:
             bad(row.line, f"another file of this import gave {bar.ticker} {bar.session} with other values")
     return kept
+
+
+def _review(db: sqlite3.Connection, rows: Iterable[PriceRow], now: str) -> None:
+    """Flag what is doubted of a batch."""
+    spans: dict[tuple[str, str], tuple[str, str]] = {}
+    _widen(spans, rows)
+    for (ticker, source), (first, _) in spans.items():
+        review(db, ticker, source, since=first, now=now, is_live=False)
 
 
 def _widen(spans: dict[tuple[str, str], tuple[str, str]], rows: Iterable[PriceRow]) -> None:

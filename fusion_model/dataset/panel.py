@@ -222,9 +222,13 @@ def load_panel(
 
     split_ratio, dividend = np.ones((T, N)), np.zeros((T, N))
     for ticker, session, kind, amount in store.load_actions(db, known_at, names):
-        if session in row_of:
-            target = split_ratio if kind == "split" else dividend
-            target[row_of[session], column_of[ticker]] = amount
+        row = bisect_left(sessions, session)  # a weekend's split counts from the next session on
+        if row == len(sessions) or session < sessions[0]:
+            continue
+        if kind == "split":
+            split_ratio[row, column_of[ticker]] *= amount
+        else:
+            dividend[row, column_of[ticker]] += amount
 
     macro_series, macro = _macro_as_known(db, sessions, known_at)
     universe = load_universe()

@@ -20,6 +20,7 @@ from collectors.records import (
     PostMention,
     PostSentiment,
     PriceBar,
+    PriceFlag,
 )
 from collectors.schema import FACT_TABLES
 
@@ -28,6 +29,9 @@ SPLIT = CorporateAction("KO", "2020-01-02", "split", 2.0, "test", "2020-01-02T21
 POST = Post("t3_a", "reddit", "stocks", "KO", "", 1, 0, "2020-01-02T15:00:00Z", "2020-01-02T15:00:00Z")
 SCORE = PostSentiment("t3_a", "finbert@1", 0.5, 0.25, 0.25, "2020-02-01T00:00:00Z")
 CPI = MacroObservation("CPI", "2019-12-01", 258.4, "2020-01-14", "2020-01-14T23:59:59Z")
+DOUBT = PriceFlag(
+    "KO", "2020-01-06", "bad_tick", "bar", "", "test", "", "2020-01-07T00:00:00Z", "2020-01-06T21:00:00Z"
+)
 REPORT = EarningsAnnouncement("KO", "2020-01-30", "pre", "test", "2020-01-15T21:00:00Z")
 RUN = JobRun("prices", "2020-01-02T22:00:00Z", "2020-01-02T22:00:05Z", "done", 1, "")
 RECORDED = "2020-03-01T00:00:00Z"
@@ -53,6 +57,7 @@ def save_everything(db: sqlite3.Connection) -> list[int]:
         store.save_sentiment(db, [SCORE]),
         store.save_macro(db, [CPI], RECORDED),
         store.save_earnings(db, [REPORT]),
+        store.save_flags(db, [DOUBT]),
     ]
     if not store.load_job_runs(db):
         store.save_job_run(db, RUN)
@@ -76,8 +81,8 @@ def test_no_fact_is_ever_changed_or_deleted(filled: sqlite3.Connection, table: s
 
 
 def test_saving_everything_again_adds_no_row(db: sqlite3.Connection) -> None:
-    assert save_everything(db) == [1, 1, 1, 1, 1, 1]
-    assert save_everything(db) == [0, 0, 0, 0, 0, 0]
+    assert save_everything(db) == [1, 1, 1, 1, 1, 1, 1]
+    assert save_everything(db) == [0, 0, 0, 0, 0, 0, 0]
 
 
 def test_a_corrected_bar_is_invisible_before_it_was_recorded(filled: sqlite3.Connection) -> None:
@@ -188,7 +193,7 @@ def test_a_second_writer_is_told_who_is_in_the_way(
 
 def test_two_programs_may_open_a_new_record_at_once(path: Path) -> None:
     first, second = store.open_database(path), store.open_database(path)
-    assert save_everything(second) == [1] * 6
+    assert save_everything(second) == [1] * 7
     assert len(store.load_bars(first, LATER)) == 1
     first.close()
     second.close()

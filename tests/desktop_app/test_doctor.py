@@ -6,17 +6,18 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from collectors.market_calendar import session_close
-from collectors.records import EarningsAnnouncement, MacroObservation, Post, PostMention
+from collectors.records import EarningsAnnouncement, MacroObservation, Post, PostMention, PriceFlag
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.finbert import FOLDER
 from collectors.sentiment.scoring import score_new_posts
-from collectors.store import save_earnings, save_macro, save_posts, save_price_bars
+from collectors.store import save_earnings, save_flags, save_macro, save_posts, save_price_bars
 from desktop_app.doctor import Complaint, examine
 from desktop_app.store import DATABASE_NAME, open_home, unwatch, watch
 from fusion_model.findings import TrainedModel
@@ -115,6 +116,18 @@ def test_sources_grow_stale_each_in_its_own_time(home: Path) -> None:
 def test_watched_tickers_without_the_newest_price_are_named(home: Path) -> None:
     change(home, lambda db: watch(db, ["ZZZ"], NOW))
     assert only(home).sentence == "1 watched ticker had no price on 13 Feb 2020: ZZZ."
+
+
+def test_prices_held_out_of_forecasts_are_named(home: Path) -> None:
+    doubt = PriceFlag("BBB", LAST, "wrong_scale", "bar", "100 times 20", "yahoo", "", NOW, NOW)
+    with closing(open_home(home)) as db:
+        save_flags(db, [doubt, replace(doubt, session=SESSIONS[0])])
+        save_price_bars(db, [replace(bar, source="yahoo") for bar in bars("BBB", [20.0] * 30)], NOW)
+    complaint = next(one for one in examine(home, now=NOW) if one.subject == "quality")
+    assert complaint.sentence == (
+        "1 price is held out of forecasts until borne out: BBB on 13 Feb 2020 (100 times 20; yahoo)."
+    )
+    assert complaint.mend.startswith("barograph collect prices on another day")
 
 
 def test_an_empty_watchlist_collects_nothing(home: Path) -> None:

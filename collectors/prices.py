@@ -5,23 +5,34 @@ from __future__ import annotations
 import logging
 import math
 import sqlite3
+import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from collectors.errors import RetryLater, SkipItem
+from collectors.errors import ConfigurationError, RetryLater, SkipItem
 from collectors.market_calendar import (
     closes_by_session,
     last_closed_session,
     last_session_on_or_before,
     session_after,
 )
+from collectors.price_source import History, PriceSource
 from collectors.progress import CollectReport, Progress, silent
 from collectors.quarantine import review
 from collectors.records import CorporateAction, PriceBar
 from collectors.retry import PATIENT, RetryPolicy, call_with_retry
-from collectors.store import last_session_of, save_corporate_actions, save_price_bars, writing
+from collectors.store import (
+    last_session_of,
+    load_flags,
+    load_newest_sessions,
+    load_source_bars,
+    save_corporate_actions,
+    save_price_bars,
+    writing,
+)
 from collectors.yahoo import symbol_of, yahoo_errors, yahoo_session
 
 logger = logging.getLogger(__name__)
@@ -32,6 +43,8 @@ FIRST_SESSION = "2000-01-03"
 TIMEOUT_S = 20.0
 SESSIONS_ASKED_AGAIN = 10  # a vendor corrects within days; a correction is a new row
 FAILURES_IN_A_ROW = 3  # then the network is down, and the other tickers would only wait
+BATCH, PAUSE_S = 50, 5.0  # so many requests, then a pause; Yahoo tells no rate
+CLOSE, TICK_OF_DOLLARS = 3, 0.0101  # of load_source_bars; with room for the rounding of 32-bit floats
 PRICE_DECIMALS = 4  # Yahoo sends 32-bit floats; an as-traded price has at most four decimals
 
 
@@ -44,50 +57,140 @@ def collect_prices(
     first: str = FIRST_SESSION,
     timeout_s: float = TIMEOUT_S,
     policy: RetryPolicy = PATIENT,
+    second: PriceSource | None = None,
 ) -> CollectReport:
     """Save what is new since each ticker's last bar, and what changed in the ten sessions before it.
 
-    Only sessions that have closed at ``now`` are saved. A ticker that Yahoo does not know, or that
-    could not be had this time, is named in the report; the others go on.
+    Only sessions that have closed at ``now`` are saved, a ticker at a time: after a run that was broken off,
+    the next begins with those that it did not reach. A ticker that Yahoo does not know, or that could not be
+    had this time, is named in the report; the others go on. ``second`` is asked for the tickers that Yahoo
+    did not give, and for a second word on bars that look wrong.
 
     Raises
     ------
     RetryLater
-        Yahoo cannot be reached or asks for a pause; what came before is saved.
+        No source can be reached, or each asks for a pause; what came before is saved.
     SourceChanged
         An answer does not have the shape we know.
     """
-    last = last_closed_session(now)
-    rows, skipped, late = 0, {}, 0
-    for done, ticker in enumerate(tickers):
-        progress("prices", done, len(tickers), ticker)
-        try:
-            since = _first_to_ask(db, ticker, first)
-            history = fetch_history(ticker, since, last, timeout_s=timeout_s, policy=policy)
-        except SkipItem as error:
-            skipped[ticker] = str(error)
-            continue
-        except RetryLater as error:
-            late += 1
-            skipped[ticker] = str(error)
-            if error.after_s is not None or late == min(FAILURES_IN_A_ROW, len(tickers)):
-                raise
-            continue
+    yahoo = PriceSource(SOURCE, partial(fetch_history, timeout_s=timeout_s, policy=policy))
+    run = _Run(db, now, first, len(tickers), progress)
+    todo = _behind_first(db, tickers)
+    ended = run.ask(yahoo, todo)
+    left = [ticker for ticker in todo if ticker not in run.settled]
+    if second is not None and (left or run.doubted):
+        ended = run.ask_second(second, left, ended)
+    if ended:
+        raise ended
+    progress("prices", len(tickers), len(tickers))
+    return CollectReport(run.rows, tuple(run.skipped), (*run.skipped.values(), *run.messages))
+
+
+@dataclass
+class _Run:
+    """One collection under way: what it saved, and what it could not have."""
+
+    db: sqlite3.Connection
+    now: str
+    first: str
+    total: int
+    progress: Progress
+    rows: int = 0
+    settled: set[str] = field(default_factory=set)  # tickers of which there is no more to be had today
+    doubted: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    messages: list[str] = field(default_factory=list)
+
+    def ask(self, source: PriceSource, tickers: Sequence[str]) -> RetryLater | None:
+        """Ask a source for each ticker; return the error that ended it before the last, if one did."""
         late = 0
-        with writing(db):
-            rows += save_price_bars(db, history.bars, now) + save_corporate_actions(db, history.actions, now)
+        for asked, ticker in enumerate(tickers):
+            if asked and asked % BATCH == 0:
+                time.sleep(PAUSE_S)
+            self.progress("prices", len(self.settled), self.total, ticker)
+            try:
+                doubts = self._collect(source, ticker)
+            except SkipItem as error:
+                self.skipped[ticker] = str(error)
+            except RetryLater as error:
+                late += 1
+                self.skipped[ticker] = str(error)
+                if error.after_s is not None or late == min(FAILURES_IN_A_ROW, len(tickers)):
+                    return error
+                continue
+            else:
+                self.skipped.pop(ticker, None)
+                self.doubted += [ticker] if doubts else []
+            self.settled.add(ticker)
+            late = 0
+        return None
+
+    def ask_second(
+        self, source: PriceSource, left: Sequence[str], ended: RetryLater | None
+    ) -> RetryLater | None:
+        """Ask for what the first source did not give, and for a word on what it gave and we doubt."""
+        doubted, self.doubted = self.doubted, []
+        try:
+            second_ended = self.ask(source, left) if left else None
+            if second_ended is None and doubted:
+                self.ask(source, doubted)
+        except ConfigurationError as error:
+            self.messages.append(str(error))
+            return ended
+        stood_in = [ticker for ticker in left if ticker in self.settled]
+        if stood_in:
+            self.messages.append(f"{source.name} stood in for {len(stood_in)} tickers")
+        return second_ended
+
+    def _collect(self, source: PriceSource, ticker: str) -> bool:
+        """Save what a source says of a ticker; return whether any bar of it is held back."""
+        since, last = _first_to_ask(self.db, ticker, self.first), last_closed_session(self.now)
+        history = source.fetch(ticker, since, last)
+        if source.adjusted:
+            history = _since_they_agree(self.db, source, ticker, since, history)
+        with writing(self.db):
+            self.rows += save_price_bars(self.db, history.bars, self.now)
+            self.rows += save_corporate_actions(self.db, history.actions, self.now)
             review(
-                db,
+                self.db,
                 ticker,
-                SOURCE,
+                source.name,
                 since=since,
-                now=now,
+                now=self.now,
                 is_live=True,
                 adjusted_close=history.adjusted_close,
             )
-        logger.info("Read %d bars of %s through %s", len(history.bars), ticker, last)
-    progress("prices", len(tickers), len(tickers))
-    return CollectReport(rows, tuple(skipped), tuple(skipped.values()))
+        logger.info("Read %d bars of %s from %s through %s", len(history.bars), ticker, source.name, last)
+        flags = load_flags(self.db, tickers=[ticker], first=since)
+        return any(flag.holds == "bar" and not flag.resolution for flag in flags)
+
+
+def _behind_first(db: sqlite3.Connection, tickers: Sequence[str]) -> list[str]:
+    """Order tickers by their newest session: what a run broken off has not reached comes first."""
+    newest = load_newest_sessions(db)
+    return sorted(tickers, key=lambda ticker: newest.get(ticker, ""))
+
+
+def _since_they_agree(
+    db: sqlite3.Connection, source: PriceSource, ticker: str, since: str, history: History
+) -> History:
+    """Keep the bars from the first session on at which a source that restates its history agrees with ours.
+
+    No split lies after that session, so these bars are as traded.
+
+    Raises
+    ------
+    SkipItem
+        There is no such session among those asked for.
+    """
+    ours = load_source_bars(db, ticker, SOURCE, since)
+    for at, bar in enumerate(history.bars):
+        if bar.session in ours and abs(ours[bar.session][CLOSE] - bar.close) <= TICK_OF_DOLLARS:
+            return replace(history, bars=history.bars[at:])
+    raise SkipItem(
+        f"{source.name} agrees with no stored close of {ticker} since {since}, so its bars may be restated "
+        "for a split; they are left out until Yahoo is back"
+    )
 
 
 def _first_to_ask(db: sqlite3.Connection, ticker: str, first: str) -> str:
@@ -113,15 +216,6 @@ def fetch_prices(
         bars += history.bars
         actions += history.actions
     return bars, actions
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What a source says of one ticker, oldest first, and its own dividend-adjusted close by session."""
-
-    bars: list[PriceBar]
-    actions: list[CorporateAction]
-    adjusted_close: dict[str, float]
 
 
 def fetch_history(

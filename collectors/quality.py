@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import exp, isinf, isnan, log
 
 import numpy as np
@@ -271,11 +272,12 @@ def _standstill(bars: Bars) -> Iterator[Fault]:
 
 
 def _gaps(sessions: Sequence[str], calendar: Sequence[str]) -> Iterator[Fault]:
+    """Yield the first session of each run without a bar, known once the feed goes on."""
     have = set(sessions)
     missing = [day for day in calendar if sessions[0] < day < sessions[-1] and day not in have]
-    after = [bisect_right(sessions, day) for day in missing]
-    for day, t in zip(missing, after, strict=True):
-        yield Fault(day, "gap", f"no bar, and the next is of {sessions[t]}", sessions[t])
+    for after, days in groupby(missing, key=lambda day: sessions[bisect_right(sessions, day)]):
+        first, *rest = days
+        yield Fault(first, "gap", f"no bar of {1 + len(rest)} sessions, and the next is of {after}", after)
 
 
 # Splits and dividends -----------------------------------------------------------------------------

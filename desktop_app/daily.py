@@ -8,7 +8,7 @@ from pathlib import Path
 from collectors.errors import ConfigurationError
 from collectors.progress import CollectReport, Progress
 from collectors.schedule import AfterClose, AfterJob, DailyAt, Every, Job
-from desktop_app.secrets import require_secret
+from desktop_app.secrets import load_secret, require_secret
 from desktop_app.settings import load_settings
 from desktop_app.store import load_watchlist
 
@@ -21,8 +21,11 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
 
     def prices(db: sqlite3.Connection, now: str) -> CollectReport:
         from collectors.prices import collect_prices
+        from collectors.stooq import open_stooq
 
-        return collect_prices(db, _watched(db), now=now, progress=tell)
+        key = load_secret("STOOQ_API_KEY")
+        second = open_stooq(key) if key else None
+        return collect_prices(db, _watched(db), now=now, progress=tell, second=second)
 
     def posts(db: sqlite3.Connection, now: str) -> CollectReport:
         from collectors.reddit import RedditCredentials, collect_posts, open_reddit

@@ -150,6 +150,40 @@ def test_one_ticker_in_trouble_is_named_and_three_in_a_row_end_it(
         collect_prices(db, ["MSFT"], now=NOW)
 
 
+def test_a_run_broken_off_goes_on_where_it_stopped(yahoo: Loopback, db: sqlite3.Connection) -> None:
+    for symbol in ("KO", "T"):
+        yahoo.on(CHART_PATH + symbol, AAPL)
+    yahoo.on(CHART_PATH + "MSFT", BUSY, AAPL)
+    with pytest.raises(RetryLater):
+        collect_prices(db, ["AAPL", "KO", "MSFT", "T"], now=NOW)
+    yahoo.requests.clear()
+    collect_prices(db, ["AAPL", "KO", "MSFT", "T"], now=NOW)
+    asked = [path.removeprefix(CHART_PATH) for path in yahoo.paths()]
+    assert asked == ["MSFT", "T", "AAPL", "KO"]
+
+
+def test_a_price_100_times_off_is_held_back_until_it_is_corrected(
+    yahoo: Loopback, db: sqlite3.Connection
+) -> None:
+    answer = json.loads(AAPL.body)
+    quote = answer["chart"]["result"][0]["indicators"]["quote"][0]
+    for name in ("open", "high", "low", "close"):
+        quote[name][-1] *= 100
+    yahoo.on(CHART_PATH + "AAPL", Answer(json.dumps(answer)), AAPL)
+    collect_prices(db, ["AAPL"], now=NOW)
+    assert load_bars(db, NOW)[-1][1] == "2020-11-05"
+    collect_prices(db, ["AAPL"], now="2020-11-09T12:00:00Z")
+    assert load_bars(db, NOW)[-1][1] == "2020-11-05"
+    assert load_bars(db, "2020-11-09T12:00:00Z")[-1][1:] == (
+        "2020-11-06",
+        118.32,
+        119.2,
+        116.13,
+        118.69,
+        114457900.0,
+    )
+
+
 def test_nobody_there_is_a_matter_of_the_network(yahoo: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("yfinance.scrapers.history._BASE_URL_", "http://127.0.0.1:1")
     with pytest.raises(RetryLater, match="cannot be reached"):

@@ -122,7 +122,9 @@ def test_a_missing_session_is_a_gap_once_the_feed_goes_on() -> None:
     fields = (getattr(whole, name)[keep] for name in ("open", "high", "low", "close", "volume"))
     faults = find_faults(Bars(SESSIONS[:T] + SESSIONS[T + 1 :], *fields), {}, {}, calendar=SESSIONS)
     assert faults == [
-        Fault(SESSIONS[T], "gap", f"no bar, and the next is of {SESSIONS[T + 1]}", SESSIONS[T + 1])
+        Fault(
+            SESSIONS[T], "gap", f"no bar of 1 sessions, and the next is of {SESSIONS[T + 1]}", SESSIONS[T + 1]
+        )
     ]
 
 

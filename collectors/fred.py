@@ -6,6 +6,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from http.client import HTTPException
 from typing import Any, Protocol
@@ -26,7 +27,7 @@ from collectors.retry import (
     raise_for_refusal,
     unreachable,
 )
-from collectors.store import last_vintage_of, save_macro
+from collectors.store import first_observation_of, last_vintage_of, save_macro
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ SECONDS_BETWEEN_REQUESTS = 0.6  # FRED allows 120 a minute
 VINTAGES_AT_ONCE = 1900  # FRED refuses a window that holds more than 2,000
 ROWS_AT_ONCE = 100_000  # and cuts an answer off there, without a word
 VINTAGES_LISTED = 10_000
+SHORTENED = "FRED now gives"  # begins the message on a series that lost its beginning
 EARLIEST, LATEST = "1776-07-04", "9999-12-31"
 ACCESS = (
     "FRED gives free keys: get one at https://fred.stlouisfed.org/docs/api/api_key.html, "
@@ -105,7 +107,8 @@ def collect_macro(
 ) -> CollectReport:
     """Save every vintage of each series that was published since the last one saved.
 
-    A series that FRED does not know is named in the report; the others go on.
+    A series that FRED does not know is named in the report, and so is one of which FRED no longer gives the
+    beginning: that stays stored.
 
     Raises
     ------
@@ -116,19 +119,25 @@ def collect_macro(
     SourceChanged
         An answer does not have the shape we know.
     """
-    rows, skipped = 0, {}
+    rows, skipped, shortened = 0, {}, []
     for done, series_id in enumerate(series_ids):
         progress("macro", done, len(series_ids), series_id)
         since = last_vintage_of(db, series_id)
         try:
-            observations = fetch_series(client, series_id, since_vintage=since)
+            answer = fetch_releases(client, series_id, since_vintage=since)
         except SkipItem as error:
             skipped[series_id] = str(error)
             continue
-        rows += save_macro(db, observations, now)
-        logger.info("Read %d values of %s released since %s", len(observations), series_id, since)
+        ours = first_observation_of(db, series_id)
+        if ours and answer.first_observed_on and answer.first_observed_on > ours:
+            shortened.append(
+                f"{SHORTENED} {series_id} from {answer.first_observed_on} on, "
+                f"and what is stored since {ours} stays"
+            )
+        rows += save_macro(db, answer.observations, now)
+        logger.info("Read %d values of %s released since %s", len(answer.observations), series_id, since)
     progress("macro", len(series_ids), len(series_ids))
-    return CollectReport(rows, tuple(skipped), tuple(skipped.values()))
+    return CollectReport(rows, tuple(skipped), (*skipped.values(), *shortened))
 
 
 # Vintages, joined from windows --------------------------------------------------------------------
@@ -136,9 +145,22 @@ def collect_macro(
 Release = tuple[str, str, float | None]  # released_on, observed_on, value (None where withdrawn)
 
 
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """Values in the order of their release, and the first day that FRED still lists (empty: unknown)."""
+
+    observations: list[MacroObservation]
+    first_observed_on: str = ""
+
+
 def fetch_series(
     client: FredClient, series_id: str, *, since_vintage: str | None = None
 ) -> list[MacroObservation]:
+    """Return the values of a series as they were released; as fetch_releases, and raises alike."""
+    return fetch_releases(client, series_id, since_vintage=since_vintage).observations
+
+
+def fetch_releases(client: FredClient, series_id: str, *, since_vintage: str | None = None) -> Releases:
     """Return the values of a series as they were released, in the order of their release.
 
     Parameters
@@ -161,7 +183,7 @@ def fetch_series(
         raise SkipItem(f"{series_id} has more vintages than FRED lists at once ({VINTAGES_LISTED:,})")
     vintages = [day for day in days if since_vintage is None or day >= since_vintage]
     if not vintages:
-        return []
+        return Releases([])
     first = EARLIEST if since_vintage is None else _day_before(since_vintage)
     current: dict[str, float | None] = {}  # what each observation was when last heard of
     observations = []
@@ -174,7 +196,8 @@ def fetch_series(
             if is_news and not is_older and value is not None:
                 at = vintage_available_at(released_on)
                 observations.append(MacroObservation(series_id, observed_on, value, released_on, at))
-    return observations
+    # A value that was withdrawn (".") is still listed: GDP of 1946 is, since 1999.
+    return Releases(observations, min(current, default=""))
 
 
 def _windows(

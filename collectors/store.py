@@ -558,6 +558,14 @@ def last_vintage_of(db: sqlite3.Connection, series_id: str) -> str | None:
     return row[0]
 
 
+def first_observation_of(db: sqlite3.Connection, series_id: str) -> str | None:
+    """Return the first day of which a value of a series is stored, or None."""
+    row: tuple[str | None] = db.execute(
+        "SELECT min(observed_on) FROM macro_observation WHERE series_id = ?", (series_id,)
+    ).fetchone()
+    return row[0]
+
+
 def last_announcement_of(db: sqlite3.Connection, ticker: str, source: str) -> EarningsAnnouncement | None:
     """Return what a source last said of when a company reports, or None."""
     row = db.execute(

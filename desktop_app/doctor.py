@@ -111,6 +111,7 @@ def _of_database(home: Path, now: str) -> Iterator[Complaint]:
             if not wrong:
                 yield from _of_prices(db, now)
                 yield from _of_other_sources(db, now)
+                yield from _of_shortened_series(db)
                 yield from _of_posts(db, home / MODELS_FOLDER)
                 yield from _of_model(db, home, now)
                 return
@@ -184,6 +185,17 @@ def _of_other_sources(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
                 f"{STALE_AFTER_DAYS[kind]} days.",
                 f"barograph collect {kind}",
             )
+
+
+def _of_shortened_series(db: sqlite3.Connection) -> Iterator[Complaint]:
+    from collectors.fred import SHORTENED
+
+    for run in facts.load_job_runs(db, "macro", limit=1):
+        for message in run.message.split("; "):
+            if message.startswith(SHORTENED):
+                yield Complaint(
+                    "macro", f"{message}.", "keep backups of this home: FRED cannot give the rest again"
+                )
 
 
 def _of_posts(db: sqlite3.Connection, models: Path) -> Iterator[Complaint]:

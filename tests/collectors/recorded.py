@@ -54,11 +54,17 @@ def play_fred(web: Loopback) -> None:
 
 def gdp_observations(request: Request) -> Answer:
     """Answer as FRED does: what was valid in the window, each row cut to the window."""
-    first, last = request.query["realtime_start"], request.query["realtime_end"]
+    return observations_answer(
+        GDP["observations"], request.query["realtime_start"], request.query["realtime_end"]
+    )
+
+
+def observations_answer(observations: list[dict[str, str]], first: str, last: str) -> Answer:
+    """Return what was valid in a window, each row cut to the window."""
     rows = "".join(
         f'<observation realtime_start="{max(row["realtime_start"], first)}" '
         f'realtime_end="{min(row["realtime_end"], last)}" date="{row["date"]}" value="{row["value"]}"/>'
-        for row in GDP["observations"]
+        for row in observations
         if row["realtime_start"] <= last and row["realtime_end"] >= first
     )
     return Answer(f"<observations>{rows}</observations>", content_type="text/xml")

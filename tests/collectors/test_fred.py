@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import logging
 import sqlite3
+from datetime import date, timedelta
 from xml.sax.saxutils import quoteattr
 
 import pytest
@@ -13,8 +16,16 @@ from collectors.fred import FredClient, collect_macro, fetch_series, open_fred
 from collectors.market_calendar import vintage_available_at
 from collectors.records import MacroObservation
 from collectors.store import load_macro
-from tests.collectors.loopback import HANG, HTML, Answer, Loopback
-from tests.collectors.recorded import GDP, OBSERVATIONS_PATH, VINTAGES_PATH, gdp_observations, play_fred
+from tests.collectors.loopback import HANG, HTML, Answer, Loopback, Request
+from tests.collectors.recorded import (
+    FOLDER,
+    GDP,
+    OBSERVATIONS_PATH,
+    VINTAGES_PATH,
+    gdp_observations,
+    observations_answer,
+    play_fred,
+)
 
 KEY = "abcdef0123456789abcdef0123456789"
 NOW = "2024-01-01T00:00:00Z"
@@ -69,6 +80,73 @@ def test_an_answer_that_was_cut_off_is_asked_in_halves(
     monkeypatch.setattr("collectors.fred.ROWS_AT_ONCE", 2)
     with pytest.raises(SkipItem, match="more values than FRED gives"):
         fetch_series(opened(source), "GDP")
+
+
+def whole_gdp() -> list[dict[str, str]]:
+    with gzip.open(FOLDER / "fred_gdp_whole.json.gz", "rt") as file:
+        rows: list[dict[str, str]] = json.load(file)["observations"]
+    return rows
+
+
+def play(source: Loopback, rows: list[dict[str, str]]) -> None:
+    """Answer as FRED does, which refuses a window of more than 2,000 vintages."""
+    days = sorted({row["realtime_start"] for row in rows})
+    listed = "".join(f"<vintage_date>{day}</vintage_date>" for day in days)
+    source.on(VINTAGES_PATH, Answer(f"<vintage_dates>{listed}</vintage_dates>", content_type="text/xml"))
+
+    def answer(request: Request) -> Answer:
+        first, last = request.query["realtime_start"], request.query["realtime_end"]
+        if sum(first <= day <= last for day in days) > 2000:
+            return error("Bad Request.  The number of vintage dates exceeds the maximum of 2000.")
+        return observations_answer(rows, first, last)
+
+    source.on(OBSERVATIONS_PATH, answer)
+
+
+@pytest.mark.parametrize("at_once", [1900, 100, 13])
+def test_all_3199_values_of_gdp_come_through_windows_of_any_size(
+    source: Loopback, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """As many values as pyfredapi recorded, less 245 that FRED withdrew (".")."""
+    rows = whole_gdp()
+    play(source, rows)
+    monkeypatch.setattr("collectors.fred.VINTAGES_AT_ONCE", at_once)
+    values = fetch_series(opened(source), "GDP")
+    assert len(rows) == 3199
+    assert {(v.observed_on, v.released_on, v.value) for v in values} == {
+        (row["date"], row["realtime_start"], float(row["value"])) for row in rows if row["value"] != "."
+    }
+    assert len(values) == 2954
+
+
+def test_a_series_with_more_than_2000_vintages_is_whole(source: Loopback) -> None:
+    start = date(2010, 1, 1)
+    days = [(start + timedelta(days=n)).isoformat() for n in range(2101)]
+    rows = [
+        {"realtime_start": day, "realtime_end": "9999-12-31", "date": day, "value": str(n)}
+        for n, day in enumerate(days)
+    ]
+    play(source, rows)
+    values = fetch_series(opened(source), "DGS10")
+    assert [(v.observed_on, v.released_on, v.value) for v in values] == [
+        (day, day, float(n)) for n, day in enumerate(days)
+    ]
+
+
+def test_a_series_that_lost_its_beginning_is_told_and_keeps_it(
+    source: Loopback, db: sqlite3.Connection
+) -> None:
+    """FRED gives three years of BAMLH0A0HYM2, and gave all since 1996."""
+    collect_macro(db, opened(source), ["GDP"], now=NOW)
+    whole = collect_macro(db, opened(source), ["GDP"], now=NOW)
+    assert whole.messages == ()  # though the values of 1946 were withdrawn
+    kept = [row for row in GDP["observations"] if row["date"] >= "2007-01-01"]
+    play(source, kept)
+    report = collect_macro(db, opened(source), ["GDP"], now=NOW)
+    assert report.messages == (
+        "FRED now gives GDP from 2007-10-01 on, and what is stored since 1946-01-01 stays",
+    )
+    assert len(load_macro(db, NOW)) == 50
 
 
 def test_only_newer_vintages_are_asked_and_values_that_still_hold_are_not_news(source: Loopback) -> None:

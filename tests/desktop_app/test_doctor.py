@@ -13,11 +13,11 @@ from typing import NamedTuple
 import pytest
 
 from collectors.market_calendar import session_close
-from collectors.records import EarningsAnnouncement, MacroObservation, Post, PostMention, PriceFlag
+from collectors.records import EarningsAnnouncement, JobRun, MacroObservation, Post, PostMention, PriceFlag
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.finbert import FOLDER
 from collectors.sentiment.scoring import score_new_posts
-from collectors.store import save_earnings, save_flags, save_macro, save_posts, save_price_bars
+from collectors.store import save_earnings, save_flags, save_job_run, save_macro, save_posts, save_price_bars
 from desktop_app.doctor import Complaint, examine
 from desktop_app.store import DATABASE_NAME, open_home, unwatch, watch
 from fusion_model.findings import TrainedModel
@@ -128,6 +128,13 @@ def test_prices_held_out_of_forecasts_are_named(home: Path) -> None:
         "1 price is held out of forecasts until borne out: BBB on 13 Feb 2020 (100 times 20; yahoo)."
     )
     assert complaint.mend.startswith("barograph collect prices on another day")
+
+
+def test_a_series_that_lost_its_beginning_is_told(home: Path) -> None:
+    message = "FRED now gives BAML from 2023-01-02 on, and what is stored since 1996-12-31 stays"
+    with closing(open_home(home)) as db:
+        save_job_run(db, JobRun("macro", NOW, NOW, "done", 1, f"no such series; {message}"))
+    assert [one.sentence for one in examine(home, now=NOW) if one.subject == "macro"] == [f"{message}."]
 
 
 def test_an_empty_watchlist_collects_nothing(home: Path) -> None:

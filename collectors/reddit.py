@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from collectors.errors import CollectorError, ConfigurationError, SkipItem, SourceChanged
+from collectors.errors import CollectorError, ConfigurationError, RetryLater, SkipItem, SourceChanged
 from collectors.market_calendar import instant
 from collectors.mentions import find_mentions
 from collectors.progress import CollectReport, Progress, silent
 from collectors.records import Post, PostMention
 from collectors.retry import (
     PATIENT,
+    Pace,
     RetryPolicy,
     call_with_retry,
     raise_for_busy,
     raise_for_refusal,
     unreachable,
 )
-from collectors.store import last_post_at, save_posts
+from collectors.store import blank_posts, last_post_at, load_posts_in_turn, save_posts
 from collectors.universe import Company
 
 if TYPE_CHECKING:
@@ -34,21 +36,33 @@ logger = logging.getLogger(__name__)
 SOURCE = "reddit"
 TIMEOUT_S = 20.0
 LISTING_LIMIT = 1000  # Reddit shows no more of a listing
+LISTING_END = 900  # and sometimes a little less, where posts of it were removed
 ASKED_AGAIN = timedelta(hours=1)  # moderators release held posts late, under their old time
 REMOVED = frozenset({"[removed]", "[deleted]"})
 CLOSED_COMMUNITY = frozenset({"private", "banned", "quarantined", "gold_only"})
+CHECKED_AT_ONCE = 1000  # posts in ten requests, to see whether they were deleted
+CHECKED_FOR = timedelta(days=30)  # Reddit gives 48 hours; most deletions come sooner
+TURN_S = 15 * 60  # between two runs
+SECONDS_BETWEEN_REQUESTS = 0.6  # Reddit allows 100 a minute
 ACCESS = (
-    "Reddit gives free access for personal use: create an app of type script at "
-    "https://www.reddit.com/prefs/apps, and enter its id and secret in the settings"
+    "since November 2025 Reddit approves each new access: read "
+    "https://support.reddithelp.com/hc/articles/42728983564564, ask for it there, create an app of type "
+    "script or installed at https://www.reddit.com/prefs/apps, and enter its id (and secret, or refresh "
+    "token) in the keyring; without it, archives of posts can be imported, and everything else works"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RedditCredentials:
-    """What Reddit gave the person for their own app; the secret is never shown."""
+    """What Reddit gave the person for their own app; secrets are never shown.
+
+    An app of type script has a secret, an installed one has none. A refresh token lets either read in the
+    name of the person who gave it; without one, as nobody.
+    """
 
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
     user_agent: str = "desktop:barograph:0.1 (personal forecaster)"
 
 
@@ -60,6 +74,7 @@ def open_reddit(
     reddit_url: str = "https://www.reddit.com",
     timeout_s: float = TIMEOUT_S,
     policy: RetryPolicy = PATIENT,
+    seconds_between: float = SECONDS_BETWEEN_REQUESTS,
 ) -> Iterator[Reddit]:
     """Open a read-only client; its connections are closed at the end.
 
@@ -68,7 +83,7 @@ def open_reddit(
     ConfigurationError
         There are no credentials.
     """
-    if credentials is None or not credentials.client_id or not credentials.client_secret:
+    if credentials is None or not credentials.client_id:
         raise ConfigurationError(f"no access to Reddit is set up: {ACCESS}")
     import praw
     import requests
@@ -76,12 +91,13 @@ def open_reddit(
     with requests.Session() as session:
         yield praw.Reddit(
             client_id=credentials.client_id,
-            client_secret=credentials.client_secret,
+            client_secret=credentials.client_secret or None,
+            refresh_token=credentials.refresh_token or None,
             user_agent=credentials.user_agent,
             oauth_url=oauth_url,
             reddit_url=reddit_url,
             check_for_updates=False,
-            requestor_class=_patient_requestor(policy),
+            requestor_class=_patient_requestor(policy, Pace(seconds_between)),
             requestor_kwargs={"session": session, "timeout": timeout_s},
         )
 
@@ -99,7 +115,9 @@ def collect_posts(
     """Save each community's posts and comments since its last one, and which tickers they mention.
 
     The last hour before that is asked again; posts written after ``now`` are left for the next run. A
-    community that does not exist or is closed is named in the report; the others go on.
+    community that does not exist or is closed is named in the report, and so is a span that Reddit no longer
+    lists; the others go on. Some posts of the last month are looked at again: the text of those that were
+    deleted is removed here.
 
     Raises
     ------
@@ -111,11 +129,15 @@ def collect_posts(
         An answer does not have the shape we know.
     """
     rows, skipped = 0, {}
+    gaps: list[str] = []
+    gone: list[str] = []
     for done, community in enumerate(communities):
         progress("posts", done, len(communities), f"r/{community}")
         try:
             newer_than = _asked_from(last_post_at(db, SOURCE, community))
-            found = fetch_posts(reddit, community, newer_than=newer_than, limit=limit)
+            found = fetch_posts(
+                reddit, community, newer_than=newer_than, limit=limit, on_gap=gaps.append, on_gone=gone.append
+            )
             posts = [post for post in found if post.created_at <= now]
         except SkipItem as error:
             skipped[community] = str(error)
@@ -123,7 +145,16 @@ def collect_posts(
         rows += save_posts(db, posts, _mentions(posts, universe))
         logger.info("Read %d posts of r/%s since %s", len(posts), community, newer_than)
     progress("posts", len(communities), len(communities))
-    return CollectReport(rows, tuple(skipped), tuple(skipped.values()))
+    gone += fetch_gone(reddit, _posts_in_turn(db, now))
+    if blanked := blank_posts(db, gone):
+        gaps.append(f"the text of {blanked} deleted posts was removed")
+    return CollectReport(rows, tuple(skipped), (*skipped.values(), *gaps))
+
+
+def _posts_in_turn(db: sqlite3.Connection, now: str) -> list[str]:
+    moment = datetime.fromisoformat(now)
+    turn = int(moment.timestamp()) // TURN_S
+    return load_posts_in_turn(db, SOURCE, instant(moment - CHECKED_FOR), turn, CHECKED_AT_ONCE)
 
 
 def _asked_from(last_at: str | None) -> str | None:
@@ -139,28 +170,47 @@ def _mentions(posts: Iterable[Post], universe: Mapping[str, Company]) -> list[Po
 
 
 def fetch_posts(
-    reddit: Reddit, community: str, *, newer_than: str | None, limit: int = LISTING_LIMIT
+    reddit: Reddit,
+    community: str,
+    *,
+    newer_than: str | None,
+    limit: int = LISTING_LIMIT,
+    on_gap: Callable[[str], object] = logger.warning,
+    on_gone: Callable[[str], object] = logger.debug,
 ) -> Iterator[Post]:
     """Yield a community's submissions and comments written after an instant, each newest first.
 
     Comments come from the community's own list of them, a hundred a request, whatever they answer to.
-    Removed, deleted and empty ones are left out; no author is read.
+    Removed, deleted and empty ones are left out, the former named to ``on_gone``; no author is read. Where
+    Reddit's list ends before it reaches ``newer_than``, ``on_gap`` is told what could not be reached.
     """
     with _reddit_errors(community):
         subreddit = reddit.subreddit(community)
         for listing in (subreddit.new(limit=limit), subreddit.comments(limit=limit)):
-            for count, item in enumerate(listing, start=1):
+            count, oldest = 0, ""
+            for count, item in enumerate(listing, start=1):  # noqa: B007
                 post = _post(vars(item), item.fullname, community)
                 if newer_than is not None and post.created_at <= newer_than:
                     break
-                if _is_readable(post) and not vars(item).get("removed_by_category"):
+                oldest = post.created_at
+                if _is_gone(vars(item)):
+                    on_gone(post.post_id)
+                elif (post.title + post.body).strip():
                     yield post
-                if newer_than is not None and count == limit:
-                    logger.warning(
-                        "r/%s had more than %d new ones; the oldest are lost: collect more often",
-                        community,
-                        limit,
+            else:
+                if newer_than is not None and count >= min(limit, LISTING_END):
+                    on_gap(
+                        f"older posts of r/{community} between {newer_than} and {oldest} could not be "
+                        "reached: collect more often, or import an archive"
                     )
+
+
+def fetch_gone(reddit: Reddit, post_ids: Sequence[str]) -> list[str]:
+    """Return those of some posts that were deleted or removed since, a hundred a request."""
+    if not post_ids:
+        return []
+    with _reddit_errors("all"):
+        return [item.fullname for item in reddit.info(fullnames=list(post_ids)) if _is_gone(vars(item))]
 
 
 def _post(fields: dict[str, Any], fullname: str, community: str) -> Post:
@@ -180,22 +230,30 @@ def _post(fields: dict[str, Any], fullname: str, community: str) -> Post:
     )
 
 
-def _is_readable(post: Post) -> bool:
-    return bool((post.title + post.body).strip()) and not {post.title, post.body} & REMOVED
+def _is_gone(fields: Mapping[str, Any]) -> bool:
+    texts = {fields.get("title"), fields.get("selftext"), fields.get("body")}
+    return bool(texts & REMOVED or fields.get("removed_by_category"))
 
 
 # The door to praw ---------------------------------------------------------------------------------
 
 
-def _patient_requestor(policy: RetryPolicy) -> type[Any]:
-    """Return a requestor that waits and retries by our policy; prawcore's own retries never see a failure."""
+def _patient_requestor(policy: RetryPolicy, pace: Pace) -> type[Any]:
+    """Return a requestor that waits and retries by our policy; prawcore's own retries never see a failure.
+
+    prawcore sleeps as Reddit's x-ratelimit headers ask, for ten minutes if need be. A wait longer than the
+    policy allows is not slept through: the next request is refused, for the schedule to come back.
+    """
     import prawcore
 
     class PatientRequestor(prawcore.Requestor):
+        refused_until = 0.0
+
         def request(self, *args: Any, **kwargs: Any) -> Any:
             kwargs["timeout"] = self.timeout  # prawcore hands on a constant of its own
 
             def ask() -> Any:
+                pace.wait()
                 try:
                     response = super(PatientRequestor, self).request(*args, **kwargs)
                 except prawcore.RequestException as error:
@@ -203,7 +261,23 @@ def _patient_requestor(policy: RetryPolicy) -> type[Any]:
                 raise_for_busy("Reddit", response.status_code, response.headers)
                 return response
 
-            return call_with_retry(ask, policy)
+            wait_s = self.refused_until - time.monotonic()
+            if wait_s > 0:
+                raise RetryLater(f"Reddit allows no more requests for {wait_s:.0f} s", wait_s)
+            response = call_with_retry(ask, policy)
+            self._note_allowance(response.headers)
+            return response
+
+        def _note_allowance(self, headers: Any) -> None:
+            try:
+                left = float(headers.get("x-ratelimit-remaining", 1))
+                reset_s = float(headers.get("x-ratelimit-reset", 0))
+            except ValueError:
+                return
+            if left < 1 and reset_s > policy.longest_named_wait_s:
+                self.refused_until = time.monotonic() + reset_s
+                # prawcore then goes on at once, into our refusal.
+                headers["x-ratelimit-remaining"], headers["x-ratelimit-reset"] = "1", "0"
 
     return PatientRequestor
 

@@ -133,6 +133,23 @@ def m002_price_flags(db: Database) -> None:
     run_script(db, APPEND_ONLY.format(table="price_flag"))
 
 
+@migrations()
+def m003_deleted_posts(db: Database) -> None:
+    """The one exception to append-only: Reddit's terms ask that the text of a deleted post goes."""
+    run_script(
+        db,
+        """
+        DROP TRIGGER post_is_never_updated;
+        CREATE TRIGGER post_is_never_updated BEFORE UPDATE ON post
+        WHEN NEW.title <> '' OR NEW.body <> '' OR (OLD.title = '' AND OLD.body = '')
+            OR NEW.post_id <> OLD.post_id OR NEW.source <> OLD.source OR NEW.community <> OLD.community
+            OR NEW.score <> OLD.score OR NEW.comment_count <> OLD.comment_count
+            OR NEW.created_at <> OLD.created_at OR NEW.available_at <> OLD.available_at
+        BEGIN SELECT RAISE(ABORT, 'post is append-only: its text may be blanked, and nothing else'); END;
+        """,
+    )
+
+
 FIRST_TABLES = (
     "price_bar",
     "corporate_action",

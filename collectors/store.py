@@ -267,6 +267,21 @@ def save_posts(db: sqlite3.Connection, posts: Iterable[Post], mentions: Iterable
     return added
 
 
+def blank_posts(db: sqlite3.Connection, post_ids: Iterable[str]) -> int:
+    """Take the text of deleted posts out of the file; score, mentions and times stay. Return how many.
+
+    The one exception to append-only: Reddit's terms ask for it.
+    """
+    db.execute("PRAGMA secure_delete = ON")  # what was on the page is overwritten, not only unlinked
+    with writing(db):
+        before = db.total_changes
+        db.executemany(
+            "UPDATE post SET title = '', body = '' WHERE post_id = ? AND (title <> '' OR body <> '')",
+            ((post_id,) for post_id in post_ids),
+        )
+        return db.total_changes - before
+
+
 def save_sentiment(db: sqlite3.Connection, scores: Iterable[PostSentiment]) -> int:
     """Save scores beside those of other scorers; a post keeps its first score by a scorer."""
     return _insert_new(
@@ -550,6 +565,18 @@ def last_post_at(db: sqlite3.Connection, source: str, community: str) -> str | N
     return row[0]
 
 
+def load_posts_in_turn(db: sqlite3.Connection, source: str, since: str, turn: int, at_once: int) -> list[str]:
+    """Return the ids of the next posts that still have a text, so that all of them have their turn."""
+    condition = "WHERE source = ? AND available_at >= ? AND (title <> '' OR body <> '')"
+    count = db.execute(f"SELECT count(*) FROM post {condition}", (source, since)).fetchone()[0]
+    start = turn * at_once % count if count > at_once else 0
+    rows = db.execute(
+        f"SELECT post_id FROM post {condition} ORDER BY available_at, post_id LIMIT ? OFFSET ?",
+        (source, since, at_once, start),
+    )
+    return [row[0] for row in rows]
+
+
 def last_vintage_of(db: sqlite3.Connection, series_id: str) -> str | None:
     """Return the newest day a value of a series was released, or None."""
     row: tuple[str | None] = db.execute(
@@ -633,10 +660,10 @@ def load_posts(
     after: str = "",
     limit: int = 200,
 ) -> list[Post]:
-    """Return the newest posts on a ticker known at an instant and later than ``after``."""
+    """Return the newest posts on a ticker known at an instant and later than ``after``; deleted ones not."""
     rows = db.execute(
         "SELECT post.* FROM post_mention JOIN post USING (post_id) "
-        "WHERE ticker = ? AND available_at <= ? AND available_at > ? "
+        "WHERE ticker = ? AND available_at <= ? AND available_at > ? AND (title <> '' OR body <> '') "
         "ORDER BY available_at DESC, post_id LIMIT ?",
         (ticker, known_at, after, limit),
     )

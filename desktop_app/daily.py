@@ -32,7 +32,9 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         from collectors.universe import load_universe
 
         credentials = RedditCredentials(
-            client_id=require_secret("REDDIT_CLIENT_ID"), client_secret=require_secret("REDDIT_CLIENT_SECRET")
+            client_id=require_secret("REDDIT_CLIENT_ID"),
+            client_secret=load_secret("REDDIT_CLIENT_SECRET"),  # an installed app has none
+            refresh_token=load_secret("REDDIT_REFRESH_TOKEN"),
         )
         communities = load_settings(home).communities
         with open_reddit(credentials) as reddit:

@@ -10,10 +10,14 @@ from collectors.errors import ConfigurationError
 logger = logging.getLogger(__name__)
 
 SERVICE = "barograph"
+REDDIT_ORIGIN = (
+    "https://www.reddit.com/prefs/apps, once Reddit has approved your request for access "
+    "(https://support.reddithelp.com/hc/articles/42728983564564); archives of posts need no key"
+)
 SECRET_NAMES = {
     "FRED_API_KEY": "https://fredaccount.stlouisfed.org/apikeys (free)",
-    "REDDIT_CLIENT_ID": "https://www.reddit.com/prefs/apps (an app of the kind 'script')",
-    "REDDIT_CLIENT_SECRET": "https://www.reddit.com/prefs/apps (an app of the kind 'script')",
+    "REDDIT_CLIENT_ID": REDDIT_ORIGIN,
+    "REDDIT_CLIENT_SECRET": REDDIT_ORIGIN,
 }
 
 

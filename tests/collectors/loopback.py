@@ -33,6 +33,7 @@ class Request:
     path: str
     query: dict[str, str]
     user_agent: str = ""
+    body: str = ""
 
 
 class Loopback:
@@ -65,10 +66,10 @@ def serving() -> Iterator[Loopback]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            self.rfile.read(length)
+            sent = self.rfile.read(length).decode()
             url = urlsplit(self.path)
             asked = Request(
-                self.command, url.path, dict(parse_qsl(url.query)), self.headers.get("User-Agent", "")
+                self.command, url.path, dict(parse_qsl(url.query)), self.headers.get("User-Agent", ""), sent
             )
             answer = loopback.answer(asked)
             if answer.hang:

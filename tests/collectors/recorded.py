@@ -12,9 +12,11 @@ from tests.collectors.loopback import Answer, Loopback, Request
 FOLDER = Path(__file__).parents[1] / "resources" / "recorded"
 CHART_PATH = "/v8/finance/chart/"
 TOKEN_PATH, NEW_PATH, COMMENTS_PATH = "/api/v1/access_token", "/r/stocks/new", "/r/stocks/comments/"
+INFO_PATH = "/api/info/"
 OBSERVATIONS_PATH, VINTAGES_PATH = "/series/observations", "/series/vintagedates"
 TOKEN = Answer('{"access_token": "token", "token_type": "bearer", "expires_in": 3600, "scope": "*"}')
 NEW = (FOLDER / "reddit_new.json").read_text()
+NOTHING_LISTED = '{"kind": "Listing", "data": {"children": [], "after": null}}'
 COMMENTS = (FOLDER / "reddit_comments.json").read_text()
 GDP = json.loads((FOLDER / "fred_gdp.json").read_text())
 
@@ -43,6 +45,7 @@ def play_reddit(web: Loopback) -> None:
     web.on(TOKEN_PATH, TOKEN)
     web.on(NEW_PATH, Answer(NEW))
     web.on(COMMENTS_PATH, Answer(COMMENTS))
+    web.on(INFO_PATH, Answer(NOTHING_LISTED))
 
 
 def play_fred(web: Loopback) -> None:

@@ -13,10 +13,10 @@ import pytest
 from collectors.errors import ConfigurationError, RetryLater, SourceChanged
 from collectors.records import Post
 from collectors.reddit import RedditCredentials, collect_posts, fetch_posts, open_reddit
-from collectors.store import load_posts
+from collectors.store import load_posts, save_posts
 from collectors.universe import Company
 from tests.collectors.loopback import HANG, HTML, Answer, Loopback
-from tests.collectors.recorded import COMMENTS_PATH, NEW, NEW_PATH, TOKEN_PATH, play_reddit
+from tests.collectors.recorded import COMMENTS_PATH, INFO_PATH, NEW, NEW_PATH, TOKEN_PATH, play_reddit
 
 CREDENTIALS = RedditCredentials("id", "secret", "barograph tests")
 UNIVERSE = {
@@ -33,7 +33,9 @@ def source(web: Loopback, no_waiting: None) -> Loopback:
 
 
 def opened(source: Loopback, timeout_s: float = 5) -> AbstractContextManager[Any]:
-    return open_reddit(CREDENTIALS, oauth_url=source.url, reddit_url=source.url, timeout_s=timeout_s)
+    return open_reddit(
+        CREDENTIALS, oauth_url=source.url, reddit_url=source.url, timeout_s=timeout_s, seconds_between=0
+    )
 
 
 @pytest.fixture
@@ -75,7 +77,10 @@ def test_only_what_is_newer_is_read(reddit: Any) -> None:
 
 def test_a_listing_too_short_for_what_is_new_is_told(reddit: Any, caplog: pytest.LogCaptureFixture) -> None:
     assert len(list(fetch_posts(reddit, "stocks", newer_than="2016-01-01T00:00:00Z", limit=4))) == 8
-    assert "collect more often" in caplog.text
+    assert (
+        "older posts of r/stocks between 2016-01-01T00:00:00Z and 2016-03-01T08:32:24Z could not be reached"
+        in caplog.text
+    )
     caplog.clear()
     assert len(list(fetch_posts(reddit, "stocks", newer_than="2016-01-01T00:00:00Z", limit=5))) == 8
     assert caplog.text == ""
@@ -99,6 +104,70 @@ def test_tickers_are_found_and_a_rerun_adds_nothing(
     assert (first.rows, again.rows) == (8, 0)
     assert [post.post_id for post in load_posts(db, "DIS", NOW)] == ["t3_48fb54"]
     assert [post.post_id for post in load_posts(db, "AMD", NOW)] == ["t1_dbhn0za"]
+
+
+def test_a_gap_in_what_could_be_reached_is_recorded(
+    source: Loopback, reddit: Any, db: sqlite3.Connection
+) -> None:
+    old = Post("t3_old", "reddit", "stocks", "old", "", 1, 0, "2016-01-01T00:00:00Z", "2016-01-01T00:00:00Z")
+    save_posts(db, [old], [])
+    report = collect_posts(db, reddit, ["stocks"], UNIVERSE, now=NOW, limit=4)
+    assert report.messages[0].startswith(
+        "older posts of r/stocks between 2015-12-31T23:00:00Z and 2016-03-01"
+    )
+    assert len(report.messages) == 2  # submissions, and comments
+
+
+def test_a_post_deleted_later_loses_its_text_and_keeps_the_rest(
+    source: Loopback, reddit: Any, db: sqlite3.Connection
+) -> None:
+    collect_posts(db, reddit, ["stocks"], UNIVERSE, now="2016-03-02T00:00:00Z")
+    gone = json.loads(NEW)
+    gone["data"]["children"] = gone["data"]["children"][:1]
+    gone["data"]["children"][0]["data"].update(selftext="[deleted]", author="[deleted]")
+    source.on(INFO_PATH, Answer(json.dumps(gone)))
+    source.requests.clear()
+    report = collect_posts(db, reddit, ["stocks"], UNIVERSE, now="2016-03-02T00:15:00Z")
+    assert report.messages == ("the text of 1 deleted posts was removed",)
+    assert "t3_48fbao" in source.requests[-1].query["id"]
+    row = db.execute("SELECT title, body, score, created_at FROM post WHERE post_id = 't3_48fbao'").fetchone()
+    assert row == ("", "", 4, "2016-03-01T08:34:02Z")
+
+
+def test_a_post_that_the_list_shows_as_removed_loses_its_text(
+    source: Loopback, reddit: Any, db: sqlite3.Connection
+) -> None:
+    collect_posts(db, reddit, ["stocks"], UNIVERSE, now=NOW)
+    source.on(NEW_PATH, changed(NEW, removed_by_category="moderator", created_utc=1482373040))
+    report = collect_posts(db, reddit, ["stocks"], UNIVERSE, now=NOW)
+    assert report.messages == ("the text of 1 deleted posts was removed",)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "grant"),
+    [
+        (RedditCredentials("id", "secret"), "grant_type=client_credentials"),
+        (RedditCredentials("id", "secret", "token"), "grant_type=refresh_token&refresh_token=token"),
+        (RedditCredentials("id", None, "token"), "grant_type=refresh_token&refresh_token=token"),
+        (RedditCredentials("id"), "installed_client"),
+    ],
+)
+def test_apps_of_each_kind_are_let_in(source: Loopback, credentials: RedditCredentials, grant: str) -> None:
+    with open_reddit(credentials, oauth_url=source.url, reddit_url=source.url, seconds_between=0) as reddit:
+        assert len(list(fetch_posts(reddit, "stocks", newer_than=None))) == 8
+    assert source.requests[0].path == TOKEN_PATH
+    assert grant in source.requests[0].body
+    assert "secret" not in repr(credentials).replace("client_secret", "")
+    assert "token'" not in repr(credentials)
+
+
+def test_a_spent_allowance_is_handed_on_and_not_slept_through(source: Loopback, reddit: Any) -> None:
+    spent = {"x-ratelimit-remaining": "0.0", "x-ratelimit-used": "100", "x-ratelimit-reset": "420"}
+    source.on(NEW_PATH, Answer(NEW, headers=spent))
+    with pytest.raises(RetryLater, match="allows no more requests") as caught:
+        list(fetch_posts(reddit, "stocks", newer_than=None))
+    assert 400 < (caught.value.after_s or 0) <= 420
+    assert source.paths() == [TOKEN_PATH, NEW_PATH]
 
 
 def test_an_edit_changes_nothing(source: Loopback, reddit: Any, db: sqlite3.Connection) -> None:

@@ -80,6 +80,51 @@ def test_no_fact_is_ever_changed_or_deleted(filled: sqlite3.Connection, table: s
     assert count(filled, table) == 1
 
 
+def test_the_text_of_a_deleted_post_goes_and_the_rest_stays(filled: sqlite3.Connection) -> None:
+    assert store.blank_posts(filled, ["t3_a", "t3_unknown"]) == 1
+    assert store.blank_posts(filled, ["t3_a"]) == 0
+    assert filled.execute("SELECT * FROM post").fetchall() == [
+        ("t3_a", "reddit", "stocks", "", "", 1, 0, "2020-01-02T15:00:00Z", "2020-01-02T15:00:00Z")
+    ]
+    assert store.save_posts(filled, [POST], []) == 0  # it does not come back
+    assert store.load_sentiment(filled, LATER, "finbert@1") == [
+        ("KO", "2020-01-02T15:00:00Z", 0.5, 0.25, 0.25)
+    ]
+    assert store.load_posts(filled, "KO", LATER) == []
+
+
+def test_a_deleted_text_is_not_left_in_the_file(db: sqlite3.Connection, path: Path) -> None:
+    store.save_posts(db, [replace(POST, body="regretted words")], [])
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"regretted words" in path.read_bytes()
+    store.blank_posts(db, ["t3_a"])
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"regretted words" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "title = 'other'",
+        "body = 'other'",
+        "title = '', body = '', score = 9",
+        "title = '', body = '', available_at = '2000'",
+        "title = '', body = '', post_id = 't3_b'",
+        "title = '', body = '', community = 'x'",
+    ],
+)
+def test_nothing_but_the_whole_text_of_a_post_may_go(filled: sqlite3.Connection, change: str) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="may be blanked, and nothing else"):
+        filled.execute(f"UPDATE post SET {change}")
+
+
+def test_every_post_has_its_turn_to_be_looked_at_again(db: sqlite3.Connection) -> None:
+    store.save_posts(db, [replace(POST, post_id=f"t3_{n}") for n in range(5)], [])
+    seen = [store.load_posts_in_turn(db, "reddit", "2020-01-01", turn, 2) for turn in range(5)]
+    assert {post for some in seen for post in some} == {f"t3_{n}" for n in range(5)}
+    assert store.load_posts_in_turn(db, "reddit", "2020-01-03", 0, 2) == []
+
+
 def test_saving_everything_again_adds_no_row(db: sqlite3.Connection) -> None:
     assert save_everything(db) == [1, 1, 1, 1, 1, 1, 1]
     assert save_everything(db) == [0, 0, 0, 0, 0, 0, 0]

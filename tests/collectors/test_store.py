@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
-from collectors import store
+from collectors import schema, store
 from collectors.errors import DatabaseBusy, StorageError
 from collectors.records import (
     CorporateAction,
@@ -242,6 +244,21 @@ def test_two_programs_may_open_a_new_record_at_once(path: Path) -> None:
     assert len(store.load_bars(first, LATER)) == 1
     first.close()
     second.close()
+
+
+def test_a_record_of_the_first_version_is_upgraded_with_all_its_rows(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        schema.m001_facts(Database(old))
+        schema.migrations.ensure_migrations_table(Database(old))
+        schema.migrations._record_applied(Database(old), "m001_facts")
+        store.save_price_bars(old, [BAR], RECORDED)
+        store.save_posts(old, [POST], [])
+        old.commit()
+    with closing(store.open_database(path)) as db:
+        assert store.load_bars(db, LATER) == [("KO", "2020-01-02", 55.3, 55.4, 54.8, 55.0, 1000.0)]
+        assert store.save_flags(db, [DOUBT]) == 1
+        assert store.blank_posts(db, ["t3_a"]) == 1
+    assert len(list(path.parent.glob("facts.before-upgrade-*.db"))) == 1
 
 
 # Storage that fails -------------------------------------------------------------------------------

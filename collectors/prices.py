@@ -111,10 +111,10 @@ class _Run:
             try:
                 doubts = self._collect(source, ticker)
             except SkipItem as error:
-                self.skipped[ticker] = str(error)
+                self._note(ticker, error)
             except RetryLater as error:
                 late += 1
-                self.skipped[ticker] = str(error)
+                self._note(ticker, error)
                 if error.after_s is not None or late == min(FAILURES_IN_A_ROW, len(tickers)):
                     return error
                 continue
@@ -137,10 +137,16 @@ class _Run:
         except ConfigurationError as error:
             self.messages.append(str(error))
             return ended
-        stood_in = [ticker for ticker in left if ticker in self.settled]
-        if stood_in:
-            self.messages.append(f"{source.name} stood in for {len(stood_in)} tickers")
+        stood_in = [ticker for ticker in left if ticker in self.settled and ticker not in self.skipped]
+        if not stood_in:
+            return second_ended or ended
+        self.messages.append(f"{source.name} stood in for {len(stood_in)} tickers")
         return second_ended
+
+    def _note(self, ticker: str, error: Exception) -> None:
+        """Name a ticker as left out, unless another source gave it already."""
+        if ticker not in self.settled:
+            self.skipped[ticker] = str(error)
 
     def _collect(self, source: PriceSource, ticker: str) -> bool:
         """Save what a source says of a ticker; return whether any bar of it is held back."""

@@ -74,10 +74,20 @@ def test_bars_that_a_later_split_restated_are_left_out(stooq: Loopback, db: sqli
     collect_prices(db, ["AAPL"], now=NOW)
     stooq.on(CHART_PATH + "AAPL", BROKEN)
     stooq.on(PATH, table("2020-11-06,59.16,59.6,58.065,59.345,228915844", MONDAY_ROW))
-    report = collect_prices(db, ["AAPL"], now=MONDAY, second=opened(stooq))
-    assert report.skipped == ("AAPL",)
-    assert "may be restated for a split" in report.messages[0]
+    stooq.on(CHART_PATH + "MSFT", BROKEN)
+    with pytest.raises(RetryLater, match="HTTP 500"):  # nobody gave anything: for the schedule to try again
+        collect_prices(db, ["AAPL", "MSFT"], now=MONDAY, second=opened(stooq))
     assert load_bars(db, MONDAY)[-1][1] == "2020-11-06"
+
+
+def test_a_second_word_that_is_of_no_use_leaves_no_ticker_out(
+    stooq: Loopback, db: sqlite3.Connection
+) -> None:
+    stooq.on(CHART_PATH + "AAPL", Answer(AAPL.body.replace("118.69", "1186900")))
+    stooq.on(PATH, Answer("No data"))
+    report = collect_prices(db, ["AAPL"], now=NOW, second=opened(stooq))
+    assert (report.skipped, report.messages) == ((), ())
+    assert PATH in stooq.paths()
 
 
 def test_a_second_word_is_asked_on_a_bar_that_looks_wrong(stooq: Loopback, db: sqlite3.Connection) -> None:

@@ -2,8 +2,8 @@
 
     python benchmarks/trials.py HOME [TRIAL ...] [--from 2012-01-03] [--to 2016-12-30]
 
-HOME holds prices (`barograph --home HOME import prices ../shared/data/prices/us_daily`). Some six minutes a
-trial on one core. Finished trials are kept in HOME/trials and not run again.
+HOME holds prices (`barograph --home HOME import prices ../shared/data/prices/us_daily`). Some minutes a
+trial on one core; `ladder.py` answers for a part in less. Finished trials are kept in HOME/trials.
 """
 
 from __future__ import annotations
@@ -18,22 +18,20 @@ from fusion_model.evaluation.scorecard import read_backtest, score, scorecard_te
 from fusion_model.forecasting.baselines import baselines
 from fusion_model.forecasting.fusion_network import FusionConfig
 
-ALONE = {"use_sentiment": False, "use_macro": False}
 TRIALS: dict[str, FusionConfig] = {
     "shipped": FusionConfig(),
-    "prices_alone": FusionConfig(**ALONE),
-    "macro": FusionConfig(use_sentiment=False),
-    "sentiment": FusionConfig(use_macro=False),
-    "one_seed": FusionConfig(**ALONE, members=1),
-    "slow": FusionConfig(**ALONE, learning_rate=2e-3, epochs=20, patience=4),
-    "no_dropout": FusionConfig(**ALONE, dropout=0.0),
-    "small": FusionConfig(**ALONE, hidden=16),
-    "mean": FusionConfig(**ALONE, forecast_mean=True),
-    "noise": FusionConfig(**ALONE, input_noise=0.1),
-    "pooled_shape": FusionConfig(**ALONE, own_share=0.0),
-    "short_memory": FusionConfig(**ALONE, calibration_sessions=500),
-    "not_adaptive": FusionConfig(**ALONE, adaptation_rate=0.0),
-    "more_adaptive": FusionConfig(**ALONE, adaptation_rate=0.005),
+    "one_seed": FusionConfig(members=1),
+    "macro": FusionConfig(use_macro=True),
+    "sentiment": FusionConfig(use_sentiment=True),
+    "graph": FusionConfig(use_graph=True),
+    "not_stacked": FusionConfig(stacking_sessions=0),
+    "early_stopping": FusionConfig(epochs=12, validation_sessions=126, held_out_sessions=126),
+    "slow": FusionConfig(learning_rate=2e-3, epochs=10),
+    "small": FusionConfig(hidden=16),
+    "pooled_shape": FusionConfig(own_share=0.0),
+    "short_memory": FusionConfig(calibration_sessions=500),
+    "not_adaptive": FusionConfig(adaptation_rate=0.0),
+    "more_adaptive": FusionConfig(adaptation_rate=0.005),
 }
 
 

@@ -32,7 +32,7 @@ class Settings:
     )  # fmt: skip
     alert_p_value: float = 0.001
     moving_averages: tuple[int, ...] = (20, 50, 200)
-    model_parts: tuple[str, ...] = ("sentiment", "macro")
+    model_parts: tuple[str, ...] = ()
     contact: str = ""
 
 

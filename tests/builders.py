@@ -17,6 +17,8 @@ from fusion_model.forecasting.fusion_network import FusionConfig
 
 SCORER = "test@1"
 SMALL = FusionConfig(  # trains in a second or two on some tickers and years
+    use_sentiment=True,
+    use_macro=True,
     hidden=8,
     lookback=32,
     segment=64,

@@ -31,8 +31,8 @@ class FusionConfig:
     dropout: float = 0.1
     use_lstm: bool = True
     use_indicators: bool = True
-    use_sentiment: bool = True
-    use_macro: bool = True
+    use_sentiment: bool = False
+    use_macro: bool = False
     use_graph: bool = False
     graph_neighbours: int = 8
     graph_heads: int = 2  # of attention; ``encoder_hidden`` is divided among them

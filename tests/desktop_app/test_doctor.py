@@ -159,13 +159,13 @@ def test_posts_are_to_be_scored_again_once_finbert_is_there(home: Path) -> None:
 def test_a_model_that_learned_another_scorer_is_told(home: Path) -> None:
     (home / "models" / "m2").mkdir()
     change(home, lambda db: save_trained_model(db, trained("m2", "finbert-x", SESSIONS[1])))
+    assert examine(home, now=NOW) == []  # the model reads no posts unless asked to
+    (home / "settings.json").write_text('{"model_parts": ["sentiment"]}')
     complaint = only(home)
     assert complaint.sentence == (
         f"The model was trained on scores by finbert-x, and posts are now read by {CompactScorer().name}."
     )
     assert complaint.mend == "barograph train"
-    (home / "settings.json").write_text('{"model_parts": []}')
-    assert examine(home, now=NOW) == []
 
 
 def test_lost_files_of_the_model_are_told(home: Path) -> None:

@@ -26,6 +26,8 @@ from tests.builders import (
 )
 
 CONFIG = FusionConfig(
+    use_sentiment=True,
+    use_macro=True,
     hidden=8,
     encoder_hidden=4,
     lookback=16,

@@ -21,7 +21,9 @@ from fusion_model.forecasting.fusion_network import (
     window_scaled,
 )
 
-CONFIG = FusionConfig(hidden=8, encoder_hidden=4, dropout=0.0, forecast_mean=True)
+CONFIG = FusionConfig(
+    use_sentiment=True, use_macro=True, hidden=8, encoder_hidden=4, dropout=0.0, forecast_mean=True
+)
 
 
 def network(config: FusionConfig = CONFIG, *, awake: bool = False) -> FusionNetwork:

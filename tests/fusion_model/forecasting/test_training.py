@@ -28,6 +28,8 @@ from fusion_model.forecasting.training import FittedNetwork, fit_network, one_th
 from tests.builders import lively_panel, panel_of, with_bars_only_from
 
 CONFIG = FusionConfig(
+    use_sentiment=True,
+    use_macro=True,
     hidden=8,
     encoder_hidden=4,
     lookback=16,

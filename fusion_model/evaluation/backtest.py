@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from collectors.errors import BadInput, StorageError
 from collectors.progress import Progress, silent
@@ -163,11 +164,14 @@ def run_backtest(
                     continue
                 progress("backtest", len(part.finished), total, f"{name}: fit as of {fold.fit_sessions[-1]}")
                 forecaster = forecasters[name]()
-                forecaster.fit(panel.until(fold.fit_sessions[-1]), fold.fit_sessions)
-                for session in pending:
-                    said = forecaster.predict(panel, session)
-                    part.add(name, session, _lines(panel, name, session, said, columns, outcome))
-                    progress("backtest", len(part.finished), total, f"{name}: {session}")
+                # How many threads add up a sum changes its last digits, and with them GARCH's estimates
+                # (a quantile by up to .00002): one, whatever the number of cores.
+                with threadpool_limits(limits=1):
+                    forecaster.fit(panel.until(fold.fit_sessions[-1]), fold.fit_sessions)
+                    for session in pending:
+                        said = forecaster.predict(panel, session)
+                        part.add(name, session, _lines(panel, name, session, said, columns, outcome))
+                        progress("backtest", len(part.finished), total, f"{name}: {session}")
         rows = part.publish()
     logger.info("Backtest of %d models: %d rows in %s", len(models), rows, out)
     return BacktestReport(out, models, total // len(models), rows, total - resumed, resumed)

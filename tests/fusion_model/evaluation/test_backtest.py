@@ -11,16 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from collectors.errors import BadInput, StorageError
 from fusion_model.dataset.panel import Panel
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.evaluation.backtest import COLUMNS, BacktestReport, Forecaster, panel_digest, run_backtest
 from fusion_model.findings import HORIZONS, Forecast
-from fusion_model.forecasting.baselines import PersistenceEwma, baselines
+from fusion_model.forecasting.baselines import GjrGarchFhs, PersistenceEwma, baselines
 from tests.fusion_model.simulated import random_walk, with_future_corrupted
 
 PANEL = random_walk(330, 3, seed=1)  # the last year of it is 2016
+LONG = random_walk(2500, 3, seed=1)
 FIRST, LAST = "2016-11-01", "2016-12-30"
 
 
@@ -275,3 +277,14 @@ def test_the_part_names_the_run_in_its_first_line(out: Path) -> None:
     header = json.loads(out.with_name(out.name + ".part").read_bytes().splitlines()[0])["backtest"]
     assert header["sessions"] == ["2016-11-01", "2016-12-30"]
     assert header["panel"] == panel_digest(PANEL)
+
+
+def test_the_number_of_threads_of_linear_algebra_changes_no_byte(out: Path) -> None:
+    """GJR-GARCH's estimates once changed with the number of cores."""
+    written = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads):
+            models = {"garch": GjrGarchFhs}
+            run_backtest(LONG, models, first="2016-12-29", last=LAST, refit="never", out=out)
+        written.append(out.read_bytes())
+    assert written[0] == written[1]

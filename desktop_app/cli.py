@@ -500,6 +500,11 @@ def backtest(
             models_folder=context.models,
             progress=tell,
         )
+    if report.put_aside:
+        context.voice.say(
+            f"Unfinished work of another backtest was put aside as {report.put_aside.name}; "
+            "it is taken up when that one is asked for again"
+        )
     context.voice.say(f"{report.rows:,} forecasts of {report.sessions:,} sessions: {report.out}")
     return report
 

@@ -9,30 +9,24 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from collectors.errors import BadInput, StorageError
+from collectors.errors import BadInput
 from collectors.progress import Progress, silent
-from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.dataset.panel import Panel
 from fusion_model.errors import NotEnoughHistory
-from fusion_model.findings import HORIZONS, QUANTILE_NAMES, Forecast
+from fusion_model.evaluation.backtest_part import Part
+from fusion_model.evaluation.fold_jobs import FoldJob, compute
+from fusion_model.findings import HORIZONS, Forecast
 
 logger = logging.getLogger(__name__)
 
 Refit: TypeAlias = Literal["yearly", "quarterly", "never"]
-LAYOUT = 1  # of the part file; another number starts anew
-COLUMNS = (
-    "model", "ticker", "as_of_session", "horizon", "target_session", "last_close",
-    *QUANTILE_NAMES, "mean", "prob_up", "realised",
-)  # fmt: skip
 
 
 class Forecaster(Protocol):
@@ -66,7 +60,10 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class BacktestReport:
-    """What a backtest wrote: ``computed`` and ``resumed`` count sessions times models."""
+    """What a backtest wrote: ``computed`` and ``resumed`` count sessions times models.
+
+    ``put_aside`` is where the unfinished sessions of another backtest into the same file were moved.
+    """
 
     out: Path
     models: tuple[str, ...]
@@ -74,6 +71,7 @@ class BacktestReport:
     rows: int
     computed: int
     resumed: int
+    put_aside: Path | None = None
 
 
 def folds(panel: Panel, first: str, last: str, refit: Refit) -> list[Fold]:
@@ -119,7 +117,8 @@ def run_backtest(
 
     The same panel and arguments give the same bytes, however often the run was broken off: the sessions
     finished so far lie in ``out`` + ".part" and are not computed again (a fit whose sessions are not all
-    finished is). With other arguments, data or model versions the part is put aside and all starts anew.
+    finished is). With other arguments, model versions or facts of the span or before, that part is put
+    aside until they are asked for again; facts that came later change outcomes only.
 
     Parameters
     ----------
@@ -144,37 +143,33 @@ def run_backtest(
     walk = folds(panel, first, last, refit)
     models = tuple(sorted(forecasters))
     total = len(models) * sum(len(fold.forecast_sessions) for fold in walk)
+    narrowed = None if tickers is None else frozenset(tickers)
     identity = {
-        "layout": LAYOUT,
         "sessions": [walk[0].forecast_sessions[0], walk[-1].forecast_sessions[-1]],
         "refit": refit,
-        "tickers": None if tickers is None else sorted(set(tickers)),
+        "tickers": None if narrowed is None else sorted(narrowed),
         "horizons": sorted(set(horizons)),
         "models": {name: forecasters[name]().model_version for name in models},
-        "panel": panel_digest(panel),
+        "panel": panel_digest(panel.until(walk[-1].forecast_sessions[-1])),
     }
-    outcome = {horizon: panel.forward_returns(horizon) for horizon in horizons}
-    columns = {ticker: n for n, ticker in enumerate(panel.tickers) if tickers is None or ticker in tickers}
-    with _storage(out), _Part(out, identity) as part:
+    with Part(out, identity) as part:
         resumed = len(part.finished)
-        for name in models:
-            for fold in walk:
-                pending = [s for s in fold.forecast_sessions if (name, s) not in part.finished]
-                if not pending:
-                    continue
-                progress("backtest", len(part.finished), total, f"{name}: fit as of {fold.fit_sessions[-1]}")
-                forecaster = forecasters[name]()
-                # How many threads add up a sum changes its last digits, and with them GARCH's estimates
-                # (a quantile by up to .00002): one, whatever the number of cores.
-                with threadpool_limits(limits=1):
-                    forecaster.fit(panel.until(fold.fit_sessions[-1]), fold.fit_sessions)
-                    for session in pending:
-                        said = forecaster.predict(panel, session)
-                        part.add(name, session, _lines(panel, name, session, said, columns, outcome))
-                        progress("backtest", len(part.finished), total, f"{name}: {session}")
-        rows = part.publish()
+        jobs = [
+            FoldJob(name, forecasters[name], fold.fit_sessions[-1], pending, narrowed, frozenset(horizons))
+            for name in models
+            for fold in walk
+            if (pending := tuple(s for s in fold.forecast_sessions if (name, s) not in part.finished))
+        ]
+
+        def begun(job: FoldJob) -> None:
+            progress("backtest", len(part.finished), total, f"{job.model}: fit as of {job.fit_through}")
+
+        for job, session, lines in compute(panel, jobs, begun):
+            part.add(job.model, session, lines)
+            progress("backtest", len(part.finished), total, f"{job.model}: {session}")
+        rows = part.publish(panel)
     logger.info("Backtest of %d models: %d rows in %s", len(models), rows, out)
-    return BacktestReport(out, models, total // len(models), rows, total - resumed, resumed)
+    return BacktestReport(out, models, total // len(models), rows, total - resumed, resumed, part.put_aside)
 
 
 def panel_digest(panel: Panel) -> str:
@@ -216,122 +211,3 @@ def _check(
         raise BadInput(f"the folder {out.parent} does not exist; make it first")
     if out.is_dir():
         raise BadInput(f"{out} is a folder; name a file to write to")
-
-
-def _lines(
-    panel: Panel,
-    name: str,
-    session: str,
-    said: Sequence[Forecast],
-    columns: Mapping[str, int],
-    outcome: Mapping[int, FloatArray],
-) -> list[str]:
-    """Return the CSV lines of one model and session, by ticker and horizon."""
-    row = panel.position(session)
-    wanted = [f for f in said if f.ticker in columns and f.horizon in outcome]
-    wanted.sort(key=lambda forecast: (forecast.ticker, forecast.horizon))
-    lines = []
-    for forecast in wanted:
-        if forecast.as_of_session != session:
-            raise ValueError(f"{name} was asked for {session} and answered {forecast.as_of_session}")
-        came = float(outcome[forecast.horizon][row, columns[forecast.ticker]])
-        figures = (*forecast.quantiles, forecast.mean, forecast.prob_up)
-        lines.append(
-            f"{name},{forecast.ticker},{session},{forecast.horizon},{forecast.target_session},"
-            f"{forecast.last_close:.6f},{','.join(map(_figure, figures))},"
-            f"{'' if np.isnan(came) else _figure(came)}"
-        )
-    return lines
-
-
-def _figure(value: float) -> str:
-    if value != value:
-        raise ValueError("a forecaster said NaN")
-    return f"{round(value, 8) + 0.0:.8f}"  # adding zero takes the sign from -0
-
-
-@contextmanager
-def _storage(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"{out} could not be written ({error.strerror or error}); finished sessions are kept, "
-            "so make room or choose another folder and run the same command again"
-        ) from error
-
-
-@dataclass
-class _Part:
-    """Finished sessions on disk: a first line that names the run, then a JSON line per model and session."""
-
-    out: Path
-    identity: Mapping[str, object]
-    finished: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # offset, bytes
-
-    @property
-    def path(self) -> Path:
-        return self.out.with_name(self.out.name + ".part")
-
-    def __enter__(self) -> _Part:
-        header = json.dumps({"backtest": self.identity}, sort_keys=True).encode() + b"\n"
-        whole = self._read(header)
-        self._file = self.path.open("r+b" if whole else "w+b")
-        if whole:
-            logger.info("Going on with %s: %d sessions are finished", self.path, len(self.finished))
-            self._file.truncate(whole)  # a line that a kill cut short
-            self._file.seek(whole)
-        else:
-            self._write(header)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def add(self, model: str, session: str, lines: Sequence[str]) -> None:
-        """Keep the lines of one session; they are on disk when this returns."""
-        record = json.dumps({"model": model, "session": session, "lines": lines}).encode() + b"\n"
-        self.finished[model, session] = (self._file.tell(), len(record))
-        self._write(record)
-
-    def publish(self) -> int:
-        """Write the result aside, put it in place and remove the part; return its rows."""
-        aside, rows = self.out.with_name(self.out.name + ".new"), 0
-        with aside.open("w", encoding="utf-8", newline="") as result:
-            result.write(",".join(COLUMNS) + "\r\n")
-            for key in sorted(self.finished):
-                offset, size = self.finished[key]
-                self._file.seek(offset)
-                lines = json.loads(self._file.read(size))["lines"]
-                result.writelines(f"{line}\r\n" for line in lines)
-                rows += len(lines)
-            result.flush()
-            os.fsync(result.fileno())
-        aside.replace(self.out)
-        self._file.close()
-        self.path.unlink()
-        return rows
-
-    def _read(self, header: bytes) -> int:
-        """Index the whole records of a part of this very run; return where they end, 0 without one."""
-        if not self.path.exists():
-            return 0
-        with self.path.open("rb") as part:
-            if part.readline() != header:
-                logger.warning("%s belongs to another backtest and is started anew", self.path)
-                return 0
-            end = part.tell()
-            for line in part:
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    break
-                if not line.endswith(b"\n"):
-                    break
-                self.finished[record["model"], record["session"]] = (end, len(line))
-                end += len(line)
-            return end
-
-    def _write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._file.flush()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from collectors.errors import BadInput
 from fusion_model.dataset.panel import FloatArray
-from fusion_model.evaluation.backtest import COLUMNS
+from fusion_model.evaluation.backtest_part import COLUMNS
 from fusion_model.evaluation.metrics import (
     direction_counts,
     inside_central_range,

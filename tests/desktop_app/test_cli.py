@@ -245,6 +245,18 @@ def test_backtest_names_an_unknown_model(barograph: Barograph, bars: Path, tmp_p
     assert "oracle" in err
 
 
+def test_unfinished_work_of_another_backtest_is_put_aside_and_told(
+    barograph: Barograph, long_bars: Path, tmp_path: Path
+) -> None:
+    barograph("import", "prices", str(long_bars))
+    (tmp_path / "b.csv.part").write_bytes(b'{"backtest": "of another span"}\n{"lines": []}\n')
+    session = sessions_from("2016-01-04", 640)[-1]
+    span = ("--from", session, "--to", session, "--out", str(tmp_path / "b.csv"))
+    code, out, _ = barograph("backtest", *span, "--models", "persistence_ewma")
+    assert (code, "put aside as b.csv.part-" in out) == (0, True)
+    assert [path.read_bytes()[:12] for path in tmp_path.glob("b.csv.part*")] == [b'{"backtest":']
+
+
 def test_the_window_needs_a_display(barograph: Barograph, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)

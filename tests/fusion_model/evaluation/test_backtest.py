@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 from collectors.errors import BadInput, StorageError
 from fusion_model.dataset.panel import Panel
 from fusion_model.errors import NotEnoughHistory
-from fusion_model.evaluation.backtest import COLUMNS, BacktestReport, Forecaster, panel_digest, run_backtest
+from fusion_model.evaluation.backtest import BacktestReport, Forecaster, panel_digest, run_backtest
+from fusion_model.evaluation.backtest_part import COLUMNS, Part
 from fusion_model.findings import HORIZONS, Forecast
 from fusion_model.forecasting.baselines import GjrGarchFhs, PersistenceEwma, baselines
 from tests.fusion_model.simulated import random_walk, with_future_corrupted
@@ -248,14 +249,66 @@ def test_nowhere_to_write_is_said_before_any_work(tmp_path: Path) -> None:
     assert watched.asked == []
 
 
-def test_a_full_disk_keeps_what_is_finished(out: Path) -> None:
-    def progress(stage: str, done: int, total: int, message: str = "") -> None:
-        if done == 2:
-            raise OSError(28, "No space left on device")
+def test_a_full_disk_keeps_what_is_finished(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Part._write
 
-    with pytest.raises(StorageError, match=r"No space left.*same command again"):
-        run(out, Watched(), first="2016-12-28", progress=progress)
+    def fill_up(part: Part, record: bytes) -> None:
+        if b"2016-12-30" in record[:60]:
+            write(part, record[:100])
+            raise OSError(28, "No space left on device")
+        write(part, record)
+
+    with monkeypatch.context() as full:
+        full.setattr(Part, "_write", fill_up)
+        with pytest.raises(StorageError, match=r"No space left.*same command again"):
+            run(out, Watched(), first="2016-12-28")
     assert run(out, Watched(), first="2016-12-28").resumed == 2
+
+
+def test_what_a_forecaster_cannot_read_is_not_blamed_on_the_result(out: Path) -> None:
+    """Every OSError was once told as a full disk, though a model's own file was missing."""
+
+    class WithoutItsFile(Watched):
+        def fit(self, panel: Panel, sessions: Sequence[str]) -> None:
+            Path("weights-that-are-not-there").read_bytes()
+
+    with pytest.raises(FileNotFoundError, match="weights-that-are-not-there"):
+        run(out, WithoutItsFile())
+
+
+def test_an_error_of_a_model_names_it_and_its_fold(out: Path) -> None:
+    class TooYoung(Watched):
+        def fit(self, panel: Panel, sessions: Sequence[str]) -> None:
+            raise NotEnoughHistory("a decade is needed")
+
+    with pytest.raises(NotEnoughHistory, match=r"^model_a, fitted as of 2016-10-31: a decade is needed$"):
+        run(out, TooYoung())
+
+
+def test_a_bar_that_came_between_two_runs_changes_outcomes_and_costs_nothing(out: Path) -> None:
+    """A part was once thrown away each time the daily collection had added a session."""
+    whole, shorter = out.with_name("whole.csv"), PANEL.until("2016-12-20")
+    span = {"last": "2016-12-16"}
+    run(whole, Watched(), **span)
+    with pytest.raises(KeyboardInterrupt):
+        run(out, Watched(killed_at="2016-12-16"), panel=shorter, **span)
+    again = Watched()
+    run(out, again, **span)
+    assert again.asked == ["2016-12-16"]
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_the_part_of_another_run_waits_until_it_is_asked_for_again(out: Path) -> None:
+    """It was once overwritten."""
+    with pytest.raises(KeyboardInterrupt):
+        run(out, Watched(killed_at="2016-12-01"))
+    other = run(out, Watched(), horizons=(1,))
+    assert other.put_aside is not None
+    assert other.put_aside.name.startswith("backtest.csv.part-")
+    again = Watched()
+    report = run(out, again)
+    assert (report.put_aside, report.resumed, again.asked[0]) == (None, 21, "2016-12-01")
+    assert list(out.parent.iterdir()) == [out]
 
 
 def test_a_forecaster_that_answers_nan_or_another_session_is_a_defect(out: Path) -> None:

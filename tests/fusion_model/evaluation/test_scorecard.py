@@ -12,7 +12,8 @@ from collectors.errors import BadInput
 from collectors.store import open_database
 from fusion_model.dataset.panel import Panel
 from fusion_model.distribution import NORMAL_SCORES, as_forecasts, probability_of_rise
-from fusion_model.evaluation.backtest import COLUMNS, run_backtest
+from fusion_model.evaluation.backtest import run_backtest
+from fusion_model.evaluation.backtest_part import COLUMNS
 from fusion_model.evaluation.metrics import scored_pinball
 from fusion_model.evaluation.scorecard import read_backtest, score, scorecard_text
 from fusion_model.findings import HORIZONS, Forecast, ScoreRow

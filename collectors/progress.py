@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +15,23 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int, message: str = "") -> None:
     """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardHere:
+    """Whom a progress tells in this process; in another one, where it arrives by pickling, nobody listens."""
+
+    tell: Progress
+
+    def __call__(self, stage: str, done: int, total: int, message: str = "") -> None:
+        self.tell(stage, done, total, message)
+
+    def __reduce__(self) -> tuple[Callable[[], Progress], tuple[()]]:
+        return _silence, ()
+
+
+def _silence() -> Progress:
+    return silent
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOGS, EXPORTS = "logs", "exports"
+WORKERS_UNASKED = 4  # processes of a backtest; more cores than that rarely have a GB of memory each
 X11_LIBRARIES = (  # what Qt 6's xcb plugin links to beyond libX11
     "libxcb-cursor.so.0",
     "libxcb-icccm.so.4",
@@ -469,6 +470,11 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
     "--refit", type=click.Choice(["yearly", "quarterly", "never"]), default="yearly", show_default=True
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV to write.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that share the work, about 1 GB of memory each; default: the cores, at most 4.",
+)
 @parts_option
 @long_command
 def backtest(
@@ -481,11 +487,14 @@ def backtest(
     names: str | None,
     refit: Any,
     out: Path,
+    workers: int | None,
     parts: str | None,
 ) -> object:
     """Forecast each session of a span as if it were today, beside every baseline; resumable."""
     from fusion_model import pipeline
+    from fusion_model.evaluation.workers import local_workers, usable_cores
 
+    hire = partial(local_workers, workers or min(usable_cores(), WORKERS_UNASKED))
     with context.database() as db:
         report = pipeline.backtest(
             db,
@@ -498,6 +507,7 @@ def backtest(
             horizons=[_whole(text, "--horizons") for text in _split(horizons)],
             config=_config(context, parts),
             models_folder=context.models,
+            hire=hire,
             progress=tell,
         )
     if report.put_aside:

@@ -4,7 +4,8 @@ FusionModelError
 ├── NotEnoughHistory   too few sessions for what was asked: collect or import more, or ask for less
 ├── NoModel            nothing has been trained yet: train first
 ├── TrainingFailed     training came to no figure: look at the data, or train with other settings
-└── CheckpointError    the saved model cannot be used: train again
+├── CheckpointError    the saved model cannot be used: train again
+└── WorkerLost         a process that computed for us has ended: run again, with fewer of them
 """
 
 from __future__ import annotations
@@ -28,3 +29,7 @@ class TrainingFailed(FusionModelError):
 
 class CheckpointError(FusionModelError):
     """A saved model is incomplete, damaged, or of another version."""
+
+
+class WorkerLost(FusionModelError):
+    """A process that computed folds of a backtest ended before its answer came."""

@@ -16,12 +16,13 @@ from typing import Literal
 from collectors import store as facts
 from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import is_session, last_session_on_or_before, session_after
-from collectors.progress import Progress, silent
+from collectors.progress import HeardHere, Progress, silent
 from fusion_model import store
 from fusion_model.advice.anomalies import find_anomalies
 from fusion_model.dataset.panel import Panel, load_panel
 from fusion_model.errors import NoModel, NotEnoughHistory
 from fusion_model.evaluation.backtest import BacktestReport, Forecaster, panel_digest, run_backtest
+from fusion_model.evaluation.fold_jobs import Hire, nobody
 from fusion_model.evaluation.leak_alarms import Alarm, sound_alarms
 from fusion_model.findings import FUSION_MODEL, HORIZONS, Anomaly, Forecast, TrainedModel
 from fusion_model.forecasting import foundation
@@ -237,13 +238,15 @@ def backtest(
     config: FusionConfig | None = None,
     stored: FusionForecaster | None = None,
     models_folder: Path | None = None,
+    hire: Hire = nobody,
     progress: Progress = silent,
 ) -> BacktestReport:
     """Walk forward over stored facts with the named models, and write the CSV.
 
     Outcomes after ``last`` are read where they are stored, as the realised column alone. With
     ``stored``, the fusion model is not trained anew: it must know nothing of the span. The foundation
-    model is read from ``models_folder``, where it is named.
+    model is read from ``models_folder``, where it is named. ``hire`` opens the workers that share the work
+    (see evaluation.workers).
 
     Raises
     ------
@@ -256,8 +259,7 @@ def backtest(
     if models_folder is not None:
         known[foundation.MODEL] = partial(foundation.Chronos2, models_folder / foundation.FOLDER)
     if stored is not None:
-        already = _AlreadyTrained(stored)
-        known[FUSION_MODEL] = lambda: already
+        known[FUSION_MODEL] = partial(_AlreadyTrained, stored)
     unknown = sorted(set(models) - set(known))
     if unknown:
         raise BadInput(f"there is no model called {unknown[0]}; there are {', '.join(known)}")
@@ -276,6 +278,7 @@ def backtest(
         tickers=tickers,
         horizons=tuple(horizons),
         out=out,
+        hire=hire,
         progress=progress,
     )
 
@@ -350,11 +353,12 @@ def forecasters(
 ) -> dict[str, Callable[[], Forecaster]]:
     """Return the fusion model and every baseline that can run here, each as a maker of a fresh one.
 
-    Where LightGBM's library is missing, the others go on without it, and a warning says so. The foundation
-    model is never among them: it needs an extra and weights, and is for those who name it.
+    Makers can be pickled. Where LightGBM's library is missing, the others go on without it, and a warning
+    says so. The foundation model is never among them: it needs an extra and weights, and is for those who
+    name it.
     """
     made: dict[str, Callable[[], Forecaster]] = {
-        FUSION_MODEL: lambda: FusionForecaster(config, progress),
+        FUSION_MODEL: partial(FusionForecaster, config, HeardHere(progress)),
         **baselines(),
         LightGbmQuantiles.model: partial(LightGbmQuantiles, trees),
     }

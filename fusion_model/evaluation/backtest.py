@@ -1,7 +1,8 @@
 """Walk-forward backtest: fit on the past, forecast every session, write what was said and what came.
 
 A forecaster is handed in as something that makes a fresh one; nothing here knows any by name. Finished
-sessions are kept in a part file beside the result, so that a run that was killed goes on where it was.
+sessions are kept in a part file beside the result, so that a run that was killed goes on where it was,
+whoever computed them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collectors.progress import Progress, silent
 from fusion_model.dataset.panel import Panel
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.evaluation.backtest_part import Part
-from fusion_model.evaluation.fold_jobs import FoldJob, compute
+from fusion_model.evaluation.fold_jobs import FoldJob, Hire, compute, nobody
 from fusion_model.findings import HORIZONS, Forecast
 
 logger = logging.getLogger(__name__)
@@ -111,14 +112,15 @@ def run_backtest(
     tickers: Sequence[str] | None = None,
     horizons: Sequence[int] = HORIZONS,
     out: Path,
+    hire: Hire = nobody,
     progress: Progress = silent,
 ) -> BacktestReport:
     """Forecast every session from ``first`` to ``last`` with every forecaster and write the CSV.
 
-    The same panel and arguments give the same bytes, however often the run was broken off: the sessions
-    finished so far lie in ``out`` + ".part" and are not computed again (a fit whose sessions are not all
-    finished is). With other arguments, model versions or facts of the span or before, that part is put
-    aside until they are asked for again; facts that came later change outcomes only.
+    The same panel and arguments give the same bytes, whoever computes them and however often the run was
+    broken off: the sessions finished so far lie in ``out`` + ".part" and are not computed again (a fit
+    whose sessions are not all finished is). With other arguments, model versions or facts of the span or
+    before, that part is put aside until they are asked for again; facts that came later change outcomes only.
 
     Parameters
     ----------
@@ -129,6 +131,9 @@ def run_backtest(
         before ``fit`` should name its configuration: a part made by another one is not continued.
     tickers, horizons : sequences, optional
         What to write; the forecasters see every ticker either way.
+    hire : callable, optional
+        Opens the workers that compute the folds beside each other (see evaluation.workers); default:
+        this process does, one after the other.
 
     Raises
     ------
@@ -138,6 +143,8 @@ def run_backtest(
         Nothing comes before ``first``, or a forecaster found too little to learn from.
     StorageError
         The result could not be written; finished sessions are kept.
+    WorkerLost
+        A worker ended before its answer came; finished sessions are kept.
     """
     _check(panel, forecasters, tickers, horizons, out)
     walk = folds(panel, first, last, refit)
@@ -164,9 +171,11 @@ def run_backtest(
         def begun(job: FoldJob) -> None:
             progress("backtest", len(part.finished), total, f"{job.model}: fit as of {job.fit_through}")
 
-        for job, session, lines in compute(panel, jobs, begun):
-            part.add(job.model, session, lines)
-            progress("backtest", len(part.finished), total, f"{job.model}: {session}")
+        if jobs:
+            with hire(len(jobs)) as workers:
+                for job, session, lines in compute(panel, jobs, workers, begun):
+                    part.add(job.model, session, lines)
+                    progress("backtest", len(part.finished), total, f"{job.model}: {session}")
         rows = part.publish(panel)
     logger.info("Backtest of %d models: %d rows in %s", len(models), rows, out)
     return BacktestReport(out, models, total // len(models), rows, total - resumed, resumed, part.put_aside)

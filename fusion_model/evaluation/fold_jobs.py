@@ -1,28 +1,39 @@
-"""One model on one fold of a backtest: fitted, and asked session by session."""
+"""One model on one fold of a backtest: computed in this process, or by workers, to the same lines.
+
+A worker is an executor of its own, so that a fold stays where it was fitted while its sessions come back
+in chunks; a kill then costs a chunk and the fits under way, and one that dies is known by its fold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import uuid4
 
 from threadpoolctl import threadpool_limits
 
 from collectors.errors import CollectorError
 from fusion_model.dataset.panel import Panel
-from fusion_model.errors import FusionModelError
+from fusion_model.errors import FusionModelError, WorkerLost
 from fusion_model.findings import Forecast
 
 if TYPE_CHECKING:
     from fusion_model.evaluation.backtest import Forecaster
+
+CHUNK = 10  # sessions that come back from a worker at once, and are kept: some seconds of work
 
 Lines: TypeAlias = list[str]  # of one session, by ticker and horizon: a row of the CSV without its outcome
 
 
 @dataclass(frozen=True, slots=True)
 class FoldJob:
-    """What there is to do: a model by what makes a fresh one, and the sessions to forecast."""
+    """What travels to a worker: a model by what makes a fresh one, and the sessions to forecast."""
 
     model: str
     make: Callable[[], Forecaster]
@@ -35,16 +46,51 @@ class FoldJob:
         return f"{self.model}, fitted as of {self.fit_through}"
 
 
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who computes folds; without executors this process does.
+
+    Attributes
+    ----------
+    executors : sequence of Executor
+        Of one worker each. What they run and return is pickled, unless they are threads.
+    share : callable
+        Makes a panel reachable from every worker, once; what it returns is handed to the executors and
+        arrives in a worker as the panel, the same object each time.
+    lost : tuple of exception types
+        What a future raises whose worker is gone.
+    """
+
+    executors: Sequence[Executor] = ()
+    share: Callable[[Panel], Any] = lambda panel: panel
+    lost: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError)
+
+
+Hire: TypeAlias = Callable[[int], AbstractContextManager[Workers]]  # given how many jobs there are
+
+
+def nobody(jobs: int) -> AbstractContextManager[Workers]:  # noqa: ARG001  as everyone who hires
+    """Hire no worker."""
+    return nullcontext(Workers())
+
+
 def compute(
-    panel: Panel, jobs: Sequence[FoldJob], begun: Callable[[FoldJob], None]
+    panel: Panel, jobs: Sequence[FoldJob], workers: Workers, begun: Callable[[FoldJob], None]
 ) -> Iterator[tuple[FoldJob, str, Lines]]:
-    """Yield what each model says of each session.
+    """Yield what each model says of each session, in whatever order it is finished.
 
     Raises
     ------
+    WorkerLost
+        A worker ended before its answer came.
     FusionModelError, CollectorError
         What a forecaster raised, with its model and fold named.
+    RuntimeError
+        Anything else that failed in a worker: a defect.
     """
+    if workers.executors:
+        yield from _by_workers(panel, jobs, workers, begun)
+        return
     for job in jobs:
         begun(job)
         fold = _Fitted(panel, job)
@@ -110,3 +156,115 @@ def figure(value: float) -> str:
     if value != value:
         raise ValueError("a forecaster said NaN")
     return f"{round(value, 8) + 0.0:.8f}"  # adding zero takes the sign from -0
+
+
+# By workers ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A chunk of a fold: in its slot the worker finds the fit that the chunk before has left there."""
+
+    slot: int  # of this executor, among all of the run: threads of one process have one each
+    run: str
+    job: FoldJob
+    sessions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    sessions: Mapping[str, Lines]
+    logged: Sequence[tuple[str, int, str]]  # logger, level, message
+
+
+_bench: dict[int, tuple[tuple[str, str, str], _Fitted]] = {}  # in a worker, by slot
+
+
+def _by_workers(
+    panel: Panel, jobs: Sequence[FoldJob], workers: Workers, begun: Callable[[FoldJob], None]
+) -> Iterator[tuple[FoldJob, str, Lines]]:
+    run, waiting = uuid4().hex, deque(jobs)
+    running: dict[Future[_Answer], tuple[int, FoldJob, tuple[str, ...]]] = {}
+    with _present(workers, "took the panel"):
+        shared = workers.share(panel)
+
+    def submit(slot: int, job: FoldJob, sessions: tuple[str, ...]) -> None:
+        order = _Order(slot, run, job, sessions[:CHUNK])
+        with _present(workers, f"computed {job}"):
+            running[workers.executors[slot].submit(_answer, shared, order)] = (slot, job, sessions)
+
+    def begin_next(slot: int) -> None:
+        if waiting:
+            job = waiting.popleft()
+            begun(job)
+            submit(slot, job, job.sessions)
+
+    for slot in range(len(workers.executors)):
+        begin_next(slot)
+    while running:
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            slot, job, sessions = running.pop(future)
+            with _present(workers, f"computed {job}"):
+                answer = future.result()
+            if len(sessions) > CHUNK:
+                submit(slot, job, sessions[CHUNK:])
+            else:
+                begin_next(slot)
+            for name, level, message in answer.logged:
+                logging.getLogger(name).log(level, "%s: %s", job, message)
+            for session, lines in answer.sessions.items():
+                yield job, session, lines
+
+
+@contextmanager
+def _present(workers: Workers, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except workers.lost as error:
+        raise WorkerLost(
+            f"a worker ended while it {doing} ({type(error).__name__}: it was killed, or memory ran out); "
+            "finished sessions are kept: run the same command again, with fewer workers where memory is short"
+        ) from error
+
+
+def _answer(panel: Panel, order: _Order) -> _Answer:
+    """In a worker: forecast a chunk, with the fit that lies in the slot or a new one."""
+    job, key = order.job, (order.run, order.job.model, order.job.fit_through)
+    with _collected() as logged:
+        try:
+            kept, fold = _bench.pop(order.slot, (None, None))
+            if fold is None or kept != key:
+                fold = _Fitted(panel, job)
+            with one_thread():
+                sessions = {session: fold.lines(session) for session in order.sessions}
+        except (CollectorError, FusionModelError):
+            raise
+        except Exception as error:  # one of a library's may not survive the way back
+            raise RuntimeError(f"{job}: {type(error).__name__}: {error}") from error
+    if order.sessions[-1] != job.sessions[-1]:
+        _bench[order.slot] = (key, fold)
+    return _Answer(sessions, logged)
+
+
+class _Collector(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.logged: list[tuple[str, int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.logged.append((record.name, record.levelno, record.getMessage()))
+
+
+@contextmanager
+def _collected() -> Iterator[list[tuple[str, int, str]]]:
+    """Collect what is logged in a process that has no log of its own."""
+    collector = _Collector()
+    if multiprocessing.parent_process() is None:
+        yield collector.logged
+        return
+    root = logging.getLogger()
+    root.addHandler(collector)
+    try:
+        yield collector.logged
+    finally:
+        root.removeHandler(collector)

@@ -245,6 +245,25 @@ def test_backtest_names_an_unknown_model(barograph: Barograph, bars: Path, tmp_p
     assert "oracle" in err
 
 
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--workers", "0"], 2, "--workers"),
+        (["--workers", "two"], 2, "--workers"),
+    ],
+)
+def test_who_computes_a_backtest_is_checked_before_any_work(
+    barograph: Barograph,
+    tmp_path: Path,
+    options: list[str],
+    code: int,
+    said: str,
+) -> None:
+    span = ("--from", "2020-01-03", "--to", "2020-01-03", "--out", str(tmp_path / "b.csv"))
+    found, _, err = barograph("backtest", *span, *options)
+    assert (found, said in err) == (code, True)
+
+
 def test_unfinished_work_of_another_backtest_is_put_aside_and_told(
     barograph: Barograph, long_bars: Path, tmp_path: Path
 ) -> None:
@@ -341,8 +360,11 @@ def test_the_whole_way_by_commands(
     backtest = tmp_path / "backtest.csv"
     span = ("--from", sessions[-80], "--to", sessions[-1], "--refit", "never")
     models = ("--models", "fusion,persistence_ewma", "--horizons", "1,5")
-    code, out, _ = barograph("backtest", *span, *models, "--out", str(backtest))
+    code, out, _ = barograph("backtest", *span, *models, "--workers", "2", "--out", str(backtest))
     assert (code, out) == (0, f"960 forecasts of 80 sessions: {backtest}\n")
+    alone = tmp_path / "alone.csv"
+    assert barograph("backtest", *span, *models, "--workers", "1", "--out", str(alone))[0] == 0
+    assert alone.read_bytes() == backtest.read_bytes()
     assert backtest.read_text().splitlines()[0].startswith("model,ticker,as_of_session,horizon,")
     code, out, _ = barograph("scorecard", str(backtest))
     assert code == 0

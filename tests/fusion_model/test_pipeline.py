@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from collectors.market_calendar import session_after
 from desktop_app.store import open_home
 from fusion_model import pipeline, store
 from fusion_model.errors import CheckpointError, NoModel, NotEnoughHistory
+from fusion_model.evaluation.backtest import Forecaster
 from fusion_model.forecasting.baselines import baselines
 from tests.builders import SMALL, bars
 
@@ -275,3 +277,9 @@ def test_the_foundation_model_is_asked_only_when_it_is_named(
             refit="never",
             models_folder=home / "models",
         )
+
+
+def test_every_forecaster_can_travel_to_a_worker() -> None:
+    for name, make in pipeline.forecasters(progress=lambda *_: None).items():
+        arrived: Callable[[], Forecaster] = pickle.loads(pickle.dumps(make))
+        assert arrived().model_version == make().model_version, name

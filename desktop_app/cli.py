@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial, update_wrapper
 from logging.handlers import RotatingFileHandler
@@ -475,6 +475,7 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
     type=click.IntRange(min=1),
     help="Processes that share the work, about 1 GB of memory each; default: the cores, at most 4.",
 )
+@click.option("--cluster", metavar="ADDRESS", help="Hand the work to a Dask scheduler, as tcp://HOST:8786.")
 @parts_option
 @long_command
 def backtest(
@@ -488,14 +489,21 @@ def backtest(
     refit: Any,
     out: Path,
     workers: int | None,
+    cluster: str | None,
     parts: str | None,
 ) -> object:
     """Forecast each session of a span as if it were today, beside every baseline; resumable."""
     from fusion_model import pipeline
-    from fusion_model.evaluation.workers import local_workers, usable_cores
+    from fusion_model.evaluation.workers import cluster_workers, local_workers, usable_cores
 
-    hire = partial(local_workers, workers or min(usable_cores(), WORKERS_UNASKED))
-    with context.database() as db:
+    if workers and cluster:
+        raise click.UsageError("--workers counts processes of this machine; with --cluster its own are used")
+    with ExitStack() as stack:
+        if cluster:
+            hire = stack.enter_context(cluster_workers(cluster))
+        else:
+            hire = partial(local_workers, workers or min(usable_cores(), WORKERS_UNASKED))
+        db = stack.enter_context(context.database())
         report = pipeline.backtest(
             db,
             first=first.strftime("%Y-%m-%d"),

@@ -1,4 +1,4 @@
-"""Who computes the folds of a backtest: processes of this machine."""
+"""Who computes the folds of a backtest: processes of this machine, or the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -10,22 +10,29 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
-from collectors.errors import StorageError
+from collectors.errors import ConfigurationError, StorageError
 from fusion_model.dataset.panel import Panel
 from fusion_model.errors import WorkerLost
-from fusion_model.evaluation.fold_jobs import Workers
+from fusion_model.evaluation.fold_jobs import Hire, Workers
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # A worker is one core's work: libraries that would start a thread a core are told so before they load.
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 ALIGNMENT = 64  # bytes, of each array in the file: as numpy's own allocation, or better
+CONNECT_S = 5.0
 
 
 # Processes of this machine ------------------------------------------------------------------------
@@ -152,3 +159,84 @@ def _adopt(key: str, file: Path, frame: bytes, spans: Sequence[tuple[int, int]])
     with file.open("rb") as source:
         whole = memoryview(mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ))
     _adopted[key] = pickle.loads(frame, buffers=[whole[start:stop] for start, stop in spans])  # noqa: S301  ours
+
+
+# A Dask cluster -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def cluster_workers(address: str) -> Iterator[Hire]:
+    """Connect to a Dask scheduler; its workers are hired all, a fold at a time each.
+
+    A worker process computes one fold, however many threads it has. Where one dies its fold is fitted
+    anew by another, as Dask does; work under way goes on there when this process is stopped.
+
+    Raises
+    ------
+    ConfigurationError
+        Dask is not installed, the address is not answered, or the workers can't run this program.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ConfigurationError(
+            'a cluster is spoken to by Dask, which is not installed: pip install "barograph[cluster]"'
+        ) from error
+    try:
+        _check_address(address)  # Client leaves a thread behind where it can't read one
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"no Dask scheduler answers at {address} within {CONNECT_S:.0f} seconds; expected one like "
+            "tcp://192.168.1.10:8786, as `dask scheduler` prints it"
+        ) from error
+    with client:
+        yield partial(_hired, client, _able_workers(client, address))
+
+
+def _check_address(address: str) -> None:
+    parts = urlsplit(address if "://" in address else f"tcp://{address}")
+    if not parts.hostname or not parts.port:  # reading a port that is none raises ValueError
+        raise ValueError("no host and port")
+
+
+def _able_workers(client: Client, address: str) -> list[str]:
+    ours = _version()
+    try:  # the scheduler too: it reads what it hands on
+        scheduler: str = client.run_on_scheduler(_version)  # type: ignore[no-untyped-call]
+        theirs: dict[str, str] = client.run(_version)
+    except Exception as error:  # whatever one without our modules says
+        raise ConfigurationError(
+            f"the scheduler or a worker of {address} can't run Barograph ({type(error).__name__}: {error}); "
+            f"install version {ours} where they run"
+        ) from error
+    for where, found in {address: scheduler, **theirs}.items():
+        if found != ours:
+            raise ConfigurationError(
+                f"{where} runs Barograph {found}, expected {ours} as here; install it there"
+            )
+    if not theirs:
+        raise ConfigurationError(
+            f"the cluster at {address} has no workers; start some with "
+            f"`dask worker {address} --nworkers CORES --nthreads 1`"
+        )
+    return sorted(theirs)
+
+
+def _version() -> str:
+    return version("barograph")
+
+
+@contextmanager
+def _hired(client: Client, addresses: Sequence[str], jobs: int) -> Iterator[Workers]:
+    from distributed import KilledWorker
+
+    executors: list[Any] = [
+        client.get_executor(  # type: ignore[no-untyped-call]
+            workers=[address], allow_other_workers=True, pure=False
+        )
+        for address in addresses[:jobs]
+    ]
+    # Dask keeps a copy with each worker, and puts it in the place of the future that is handed on.
+    share = partial(client.scatter, broadcast=True, hash=False)
+    yield Workers(executors, share, (KilledWorker, CancelledError, OSError))

@@ -250,15 +250,19 @@ def test_backtest_names_an_unknown_model(barograph: Barograph, bars: Path, tmp_p
     [
         (["--workers", "0"], 2, "--workers"),
         (["--workers", "two"], 2, "--workers"),
+        (["--workers", "2", "--cluster", "tcp://127.0.0.1:8786"], 2, "--cluster"),
+        (["--cluster", "tcp://127.0.0.1:8786"], 3, 'pip install "barograph[cluster]"'),
     ],
 )
 def test_who_computes_a_backtest_is_checked_before_any_work(
     barograph: Barograph,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     options: list[str],
     code: int,
     said: str,
 ) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
     span = ("--from", "2020-01-03", "--to", "2020-01-03", "--out", str(tmp_path / "b.csv"))
     found, _, err = barograph("backtest", *span, *options)
     assert (found, said in err) == (code, True)

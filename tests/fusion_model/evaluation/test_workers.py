@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from collectors.errors import ConfigurationError
 from collectors.progress import Progress, silent
 from fusion_model.dataset.panel import Panel
 from fusion_model.errors import NotEnoughHistory, WorkerLost
+from fusion_model.evaluation import workers
 from fusion_model.evaluation.backtest import BacktestReport, Forecaster, run_backtest
 from fusion_model.evaluation.fold_jobs import Hire, Workers, nobody
-from fusion_model.evaluation.workers import local_workers
+from fusion_model.evaluation.workers import cluster_workers, local_workers
 from fusion_model.findings import Forecast
 from fusion_model.forecasting.baselines import GjrGarchFhs, PersistenceEwma
 from tests.fusion_model.simulated import random_walk
@@ -111,6 +113,17 @@ def test_two_processes_give_the_bytes_of_this_one_and_tell_of_every_session(
     assert "garch, fitted as of 2016-08-12: GJR-GARCH was fitted before T002 had" in caplog.text
 
 
+def test_a_dask_cluster_of_two_worker_processes_gives_the_same_bytes(out: Path, expected: bytes) -> None:
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as dask,
+        cluster_workers(dask.scheduler_address) as hire,
+    ):
+        run(out, hire)
+    assert out.read_bytes() == expected
+
+
 def test_chunks_of_a_fold_meet_the_fit_of_the_first(out: Path) -> None:
     Counted.fits = 0
     run(out, threads, {"a": Counted, "b": Counted})
@@ -182,3 +195,37 @@ def test_an_error_in_a_worker_comes_back_named(
 def test_a_single_job_needs_no_worker() -> None:
     with local_workers(4, 1) as alone:
         assert alone.executors == ()
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1", "tcp://host:port"])
+def test_a_cluster_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr(workers, "CONNECT_S", 0.2)
+    with (
+        pytest.raises(ConfigurationError, match=f"^no Dask scheduler answers at {address} within"),
+        cluster_workers(address),
+    ):
+        pass
+
+
+def test_a_cluster_of_another_version_or_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=0, processes=False, protocol="tcp://", dashboard_address=":0") as dask:
+        with (
+            pytest.raises(ConfigurationError, match="has no workers"),
+            cluster_workers(dask.scheduler_address),
+        ):
+            pass
+        versions = iter(["2.0", "1.0"])  # ours, and that of the scheduler, which is a thread here
+        monkeypatch.setattr(workers, "version", lambda name: next(versions))
+        with (
+            pytest.raises(ConfigurationError, match=r"runs Barograph 1.0, expected 2.0"),
+            cluster_workers(dask.scheduler_address),
+        ):
+            pass
+
+
+def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigurationError, match=r'pip install "barograph\[cluster\]"'), cluster_workers("x"):
+        pass

@@ -2,7 +2,8 @@
 
 CollectorError
 ├── RetryLater           the source is slow or busy: the schedule tries again
-│   └── DatabaseBusy     another process writes: wait for it, or stop it
+│   ├── DatabaseBusy     another process writes: wait for it, or stop it
+│   └── AlreadyRunning   another process does this work: wait for it, or stop it
 ├── SkipItem             one post, line or ticker is unusable: record it, go on
 ├── SourceChanged        the answer no longer has our shape: stop this job, keep the answer
 ├── BadInput             a file or an argument is unusable: tell the person what was expected
@@ -27,6 +28,10 @@ class RetryLater(CollectorError):
 
 class DatabaseBusy(RetryLater):
     """Another process held the database's write lock longer than we wait."""
+
+
+class AlreadyRunning(RetryLater):
+    """Another process holds the lock of this work; the message says which."""
 
 
 class SkipItem(CollectorError):

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 LOGS, EXPORTS = "logs", "exports"
 WORKERS_UNASKED = 4  # processes of a backtest; more cores than that rarely have a GB of memory each
+TURN_S = 30.0  # how long a collection waits for another one, of the schedule for example
+GLANCE_S = 1.0  # `status` holds a lock for an instant when it looks who has it
 X11_LIBRARIES = (  # what Qt 6's xcb plugin links to beyond libX11
     "libxcb-cursor.so.0",
     "libxcb-icccm.so.4",
@@ -60,6 +62,17 @@ class Context:
     def database(self) -> Iterator[sqlite3.Connection]:
         """The home's database, for reading and writing."""
         with closing(choices.open_home(self.home)) as db:
+            yield db
+
+    @contextmanager
+    def collecting(self, command: str) -> Iterator[sqlite3.Connection]:
+        """The home's database for a collection: one at a time, so another's end is waited for a while."""
+        from collectors.locks import COLLECTOR, holding
+
+        with (
+            holding(self.home, COLLECTOR, f"barograph {command}", wait_s=TURN_S, waiting=self.voice.tell),
+            self.database() as db,
+        ):
             yield db
 
     @property
@@ -279,7 +292,7 @@ def import_(context: Context, tell: Progress, kind: str, paths: tuple[Path, ...]
     from collectors.universe import load_universe
 
     now = utc_now()
-    with context.database() as db:
+    with context.collecting("import") as db:
         if kind == "prices":
             report = archives.import_prices(db, paths, now=now, progress=tell)
         elif kind == "posts":
@@ -309,7 +322,7 @@ def collect(context: Context, tell: Progress, kinds: tuple[str, ...]) -> dict[st
 
     jobs = {job.name: job for job in daily_jobs(context.home, tell)}
     runs = []
-    with context.database() as db:
+    with context.collecting("collect") as db:
         for kind in kinds or SOURCES:
             run = run_job(db, kind, jobs[kind].run)
             context.voice.say(f"{run.job}: {run.outcome}, {run.rows:,} rows. {run.message}".rstrip())
@@ -346,7 +359,7 @@ def score(
         scored = score_text_file(text_file, out, scorer, progress=tell)
         context.voice.say(f"{scored:,} texts scored by {scorer.name}: {out}")
     else:
-        with context.database() as db:
+        with context.collecting("score") as db:
             scored = score_new_posts(db, scorer, now=utc_now(), progress=tell)
         context.voice.say(f"{scored:,} posts scored by {scorer.name}")
     return {"scorer": scorer.name, "scored": scored}
@@ -689,11 +702,13 @@ def serve(context: Context, tell: Progress) -> dict[str, Any]:
     import threading
 
     from collectors import schedule
+    from collectors.locks import SCHEDULE, holding
 
-    context.voice.say("Collecting on schedule; stop with Ctrl+C")
-    schedule.serve(
-        daily_jobs(context.home, tell), lambda: choices.open_home(context.home), stop=threading.Event()
-    )
+    with holding(context.home, SCHEDULE, "barograph serve", wait_s=GLANCE_S):
+        context.voice.say("Collecting on schedule; stop with Ctrl+C")
+        schedule.serve(
+            daily_jobs(context.home, tell), lambda: choices.open_home(context.home), stop=threading.Event()
+        )
     return {}
 
 

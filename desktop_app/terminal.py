@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from collectors.errors import (
+    AlreadyRunning,
     BadInput,
     CollectorError,
     ConfigurationError,
@@ -37,7 +38,7 @@ def exit_code_of(error: BaseException) -> int:
     """Return the exit code of the architecture for an error."""
     codes: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], int], ...] = (
         (KeyboardInterrupt, INTERRUPTED),
-        (DatabaseBusy, BUSY),
+        ((DatabaseBusy, AlreadyRunning), BUSY),
         ((BadInput, NotEnoughHistory), BAD_INPUT),
         ((ConfigurationError, RetryLater, SourceChanged, FusionModelError), MISSING),
         (CollectorError, BAD_INPUT),
@@ -80,6 +81,13 @@ class Voice:
         """Print a line for a person; nothing where a program listens."""
         if not (self.as_json or self.progress_json):
             print(text, file=self._out, flush=True)
+
+    def tell(self, text: str) -> None:
+        """Tell what goes on beside the result: on standard error, or as a line of progress."""
+        if self.progress_json:
+            self._line({"stage": "", "done": 0, "total": 0, "message": text})
+        else:
+            print(f"barograph: {text}", file=sys.stderr, flush=True)
 
     def finish(self, result: Any) -> None:
         """Print the one document of ``--json``, or the last line of ``--progress json``."""

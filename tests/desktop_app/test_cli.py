@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from collectors.locks import COLLECTOR, SCHEDULE, holding
 from desktop_app.cli import run
 from desktop_app.store import DATABASE_NAME, open_home
 from desktop_app.terminal import redact
@@ -208,6 +209,17 @@ def test_a_locked_database_is_busy(
         code, _, err = barograph("import", "prices", str(bars))
     assert code == 5
     assert "another program" in err
+
+
+@pytest.mark.parametrize(("name", "command"), [(SCHEDULE, "serve"), (COLLECTOR, "collect")])
+def test_a_second_collector_is_busy_and_says_who_is_first(
+    barograph: Barograph, home: Path, monkeypatch: pytest.MonkeyPatch, name: str, command: str
+) -> None:
+    monkeypatch.setattr("desktop_app.cli.TURN_S", 0.1)
+    with holding(home, name, "barograph serve"):
+        code, _, err = barograph(command)
+    assert code == 5
+    assert f"by process {os.getpid()} on " in err
 
 
 def test_a_file_that_is_no_database_is_told(barograph: Barograph, home: Path) -> None:

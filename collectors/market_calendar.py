@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left, bisect_right
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from collectors.errors import BadInput
 
@@ -25,14 +26,40 @@ def utc_now() -> str:
     return instant(datetime.now(UTC))
 
 
+_last_day: str | None = None  # of the calendar; None: a year from the day it was first needed
+
+
 @cache
-def _schedule() -> tuple[list[str], list[str], dict[str, int]]:
-    """Every session known to the calendar, its close, and its position; loads pandas on first use."""
+def _calendar() -> Any:
+    """The exchange's calendar; loads pandas."""
     import exchange_calendars
 
     with warnings.catch_warnings():  # its own use of pandas' older spellings
         warnings.simplefilter("ignore")
-        calendar = exchange_calendars.get_calendar(EXCHANGE, start=FIRST_SESSION)
+        return exchange_calendars.get_calendar(EXCHANGE, start=FIRST_SESSION, end=_last_day)
+
+
+def reach_beyond(now: str) -> None:
+    """Make the calendar reach a year beyond an instant where it ends soon, as in a program that runs on."""
+    global _last_day
+    soon = instant(datetime.fromisoformat(now) + timedelta(days=100))
+    if _schedule()[1][-1] < soon:
+        _last_day = instant(datetime.fromisoformat(now) + timedelta(days=366))[:10]
+        for known in (_calendar, _opens, _schedule):
+            known.cache_clear()
+
+
+@cache
+def _opens() -> list[str]:
+    return [str(at) for at in _calendar().opens.dt.strftime("%Y-%m-%dT%H:%M:%SZ")]
+
+
+@cache
+def _schedule() -> tuple[list[str], list[str], dict[str, int]]:
+    """Every session known to the calendar, its close, and its position; loads pandas on first use."""
+    calendar = _calendar()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         sessions = [str(day) for day in calendar.sessions.strftime("%Y-%m-%d")]
         closes = [str(at) for at in calendar.closes.dt.strftime("%Y-%m-%dT%H:%M:%SZ")]
     return sessions, closes, {session: position for position, session in enumerate(sessions)}
@@ -65,6 +92,20 @@ def closes_by_session() -> dict[str, str]:
     """Return every session's close; for loops over many rows."""
     sessions, closes, _ = _schedule()
     return dict(zip(sessions, closes, strict=True))
+
+
+def closes_between(after: str, until: str) -> list[tuple[str, str]]:
+    """Return the sessions that close after an instant and not after another, each with its close."""
+    sessions, closes, _ = _schedule()
+    span = slice(bisect_right(closes, after), bisect_right(closes, until))
+    return list(zip(sessions[span], closes[span], strict=True))
+
+
+def opens_between(after: str, until: str) -> list[tuple[str, str]]:
+    """Return the sessions that open after an instant and not after another, each with its opening."""
+    sessions, opens = _schedule()[0], _opens()
+    span = slice(bisect_right(opens, after), bisect_right(opens, until))
+    return list(zip(sessions[span], opens[span], strict=True))
 
 
 def sessions_between(first: str, last: str) -> list[str]:

@@ -91,3 +91,24 @@ def test_an_instant_is_utc_text_and_needs_a_zone() -> None:
     assert calendar.instant(datetime(2020, 8, 31, 20, tzinfo=UTC)) == "2020-08-31T20:00:00Z"
     with pytest.raises(ValueError, match="time zone"):
         calendar.instant(datetime(2020, 8, 31, 20))  # noqa: DTZ001
+
+
+def test_a_program_that_runs_for_years_knows_the_sessions_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calendar once ended a year after the program's start, and the schedule with it."""
+    monkeypatch.setattr(calendar, "_last_day", "2024-12-31")
+    known = (calendar._calendar, calendar._opens, calendar._schedule)
+    try:
+        for read in known:
+            read.cache_clear()
+        assert calendar.closes_between("2024-12-31T22:00:00Z", "2025-01-03T00:00:00Z") == []
+        calendar.reach_beyond("2024-12-30T12:00:00Z")
+        assert calendar.closes_between("2024-12-31T22:00:00Z", "2025-01-03T00:00:00Z") == [
+            ("2025-01-02", "2025-01-02T21:00:00Z")
+        ]
+        assert calendar.opens_between("2024-12-31T22:00:00Z", "2025-01-03T00:00:00Z") == [
+            ("2025-01-02", "2025-01-02T14:30:00Z")
+        ]
+    finally:
+        monkeypatch.undo()
+        for read in known:
+            read.cache_clear()

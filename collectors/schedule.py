@@ -1,22 +1,22 @@
-"""Jobs and when they run: each run is recorded, and one scheduler runs them in the foreground."""
+"""Jobs, the record of their runs, and the schedule: what the record lacks is run, once, and told."""
 
 from __future__ import annotations
 
 import logging
 import sqlite3
 import threading
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from collectors.errors import CollectorError, RetryLater, SkipItem
-from collectors.market_calendar import closes_by_session, instant, utc_now
+from collectors.errors import AlreadyRunning, CollectorError, RetryLater, SkipItem
+from collectors.market_calendar import instant, reach_beyond, utc_now
 from collectors.progress import CollectReport
 from collectors.records import JobRun
-from collectors.store import load_job_runs, save_job_run
+from collectors.store import load_job_runs, load_unsettled_runs, save_job_run, writing
+from collectors.timetable import CLOCK, Absence, Outlook, Trigger, caught_up, outlook, why_missed
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.background import BackgroundScheduler
@@ -24,82 +24,50 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Clock = Callable[[], str]
+OpenDatabase = Callable[[], sqlite3.Connection]
 
-
-# When ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class AfterClose:
-    """Some minutes after each session's close, half days included."""
-
-    minutes: int = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """At the start, and then every so many minutes."""
-
-    minutes: int
-
-
-@dataclass(frozen=True, slots=True)
-class DailyAt:
-    """Every day at one time of day, UTC."""
-
-    hour: int
-    minute: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AfterJob:
-    """As soon as a run of another job is done."""
-
-    job: str
-
-
-Trigger = AfterClose | Every | DailyAt | AfterJob
-
-
-def next_time(trigger: Trigger, now: str) -> str | None:
-    """Return the next instant after ``now`` at which a trigger fires, or None where a job fires it."""
-    moment = datetime.fromisoformat(now)
-    if isinstance(trigger, AfterClose):
-        delay = timedelta(minutes=trigger.minutes)
-        closes = list(closes_by_session().values())
-        position = bisect_right(closes, instant(moment - delay))
-        if position == len(closes):
-            return None
-        return instant(datetime.fromisoformat(closes[position]) + delay)
-    if isinstance(trigger, Every):
-        return instant(moment + timedelta(minutes=trigger.minutes))
-    if isinstance(trigger, DailyAt):
-        today = moment.replace(hour=trigger.hour, minute=trigger.minute, second=0, microsecond=0)
-        return instant(today if today > moment else today + timedelta(days=1))
-    return None
-
-
-# What ---------------------------------------------------------------------------------------------
+LOOK_EVERY_S = 60  # how often the schedule looks at the wall clock; a sleep is noticed that late
+ASLEEP_AFTER = timedelta(minutes=5)  # without a look
+SET_BACK_AFTER = timedelta(minutes=2)  # a clock is corrected by less every day
+LONGEST_NAMED_WAIT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A name, a time, and the work: given the record and the present instant, it tells what it did."""
+    """A name, times, and the work: given the record and the present instant, it tells what it did."""
 
     name: str
-    trigger: Trigger
+    triggers: tuple[Trigger, ...]
     run: Callable[[sqlite3.Connection, str], CollectReport]
 
 
+# One run ------------------------------------------------------------------------------------------
+
+
 def record_run(
-    db: sqlite3.Connection, name: str, work: Callable[[], CollectReport], *, clock: Clock = utc_now
+    db: sqlite3.Connection,
+    name: str,
+    work: Callable[[], CollectReport],
+    *,
+    clock: Clock = utc_now,
+    note: str = "",
+    skip: JobRun | None = None,
 ) -> JobRun:
-    """Do some work and record how it ended; what it raises is recorded, and raised again."""
+    """Do some work and record how it ended; what it raises is recorded, and raised again.
+
+    Once the work is settled, ``note`` joins its messages, and ``skip``, the record of the times that
+    this run makes up for, is saved with it.
+    """
     started_at = clock()
 
     def save(outcome: str, rows: int, message: str) -> JobRun:
         run = JobRun(name, started_at, clock(), outcome, rows, message)
-        save_job_run(db, run)
+        with writing(db):
+            if skip is not None and outcome in ("done", "skipped"):
+                save_job_run(
+                    db, replace(skip, message=f"{skip.message}; the run of {started_at} made up for it")
+                )
+            save_job_run(db, run)
         logger.info("%s: %s, %d rows. %s", name, outcome, rows, message)
         return run
 
@@ -108,7 +76,7 @@ def record_run(
     except Exception as error:
         save(outcome_of(error), 0, str(error) or type(error).__name__)
         raise
-    return save("done", report.rows, "; ".join(report.messages))
+    return save("done", report.rows, "; ".join(part for part in (*report.messages, note) if part))
 
 
 def outcome_of(error: Exception) -> str:
@@ -133,46 +101,144 @@ def run_job(
     return load_job_runs(db, name, limit=1)[0]
 
 
-# The scheduler ------------------------------------------------------------------------------------
+# What is due --------------------------------------------------------------------------------------
 
 
-def serve(
-    jobs: Sequence[Job],
-    open_db: Callable[[], sqlite3.Connection],
-    *,
-    stop: threading.Event,
-    clock: Clock = utc_now,
-) -> None:
-    """Run jobs at their times until ``stop`` is set; a run under way is finished first."""
-    with scheduling(jobs, open_db, clock=clock):
-        stop.wait()
+class Schedule:
+    """Looks at the clock and the record, and runs what is due, one job at a time.
+
+    Nothing about jobs is kept here: a schedule that was killed begins where the record ends. It only
+    remembers when nobody looked at the clock, so that a missed time can be explained.
+
+    Parameters
+    ----------
+    jobs : callable
+        Returns the jobs, in the order in which those that are due together run; asked at each look, so
+        that a changed setting counts.
+    turn : callable
+        Returns what is held while a job runs; it may raise AlreadyRunning: then the next look tries.
+    """
+
+    def __init__(
+        self,
+        jobs: Callable[[], Sequence[Job]],
+        open_db: OpenDatabase,
+        *,
+        clock: Clock = utc_now,
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._ask_jobs, self._open_db, self._clock, self._turn = jobs, open_db, clock, turn
+        self.stop = threading.Event()  # set from any thread: the run under way is the last one
+        self._jobs: Sequence[Job] = jobs()
+        self._awake_at = clock()
+        self._absences = [Absence("", self._awake_at, "Barograph was not running")]
+        self._not_before: dict[str, str] = {}  # pauses that sources asked for
+
+    def look(self) -> None:
+        """Run whatever is due now; nothing that a job raises stops the schedule."""
+        try:
+            self.stay_awake()
+            reach_beyond(self._awake_at)
+            self._read_jobs()
+            with closing(self._open_db()) as db:
+                self._notice_set_back(db, self._awake_at)
+                while not self.stop.is_set() and (due := self._next_due(db)):
+                    self._run(db, due)
+                    self._awake_at = self._clock()
+        except AlreadyRunning as error:
+            logger.info("The next look tries again: %s", error)
+        except CollectorError as error:
+            logger.warning("The schedule could not go on, the next look tries again: %s", error)
+        except Exception:
+            logger.exception("The schedule met a defect of ours; the next look tries again")
+
+    def stay_awake(self) -> None:
+        """Note that somebody looks at the clock; where nobody did for minutes, the computer slept."""
+        now = self._clock()
+        if datetime.fromisoformat(now) - datetime.fromisoformat(self._awake_at) > ASLEEP_AFTER:
+            self._absences.append(Absence(self._awake_at, now, "the computer slept"))
+        self._awake_at = now
+
+    def outlooks(self, db: sqlite3.Connection) -> list[Outlook]:
+        """Return what awaits each job, in the order of the jobs."""
+        runs = load_unsettled_runs(db, [CLOCK, *(job.name for job in self._jobs)])
+        return outlook(self._jobs, runs, self._clock(), self._not_before)
+
+    def _read_jobs(self) -> None:
+        try:
+            self._jobs = self._ask_jobs()
+        except CollectorError as error:
+            logger.warning("The schedule stays as it was: %s", error)
+
+    def _next_due(self, db: sqlite3.Connection) -> Outlook | None:
+        now = self._clock()
+        return next((one for one in self.outlooks(db) if one.at is not None and one.at <= now), None)
+
+    def _notice_set_back(self, db: sqlite3.Connection, now: str) -> None:
+        """Record that the clock was set back, where the record's last row lies ahead of it."""
+        newest = load_job_runs(db, limit=1)
+        ahead = newest[0].finished_at if newest else now
+        if datetime.fromisoformat(ahead) - datetime.fromisoformat(now) <= SET_BACK_AFTER:
+            return
+        message = f"the clock was set back from {ahead} or later to {now}; what is done is not done again"
+        save_job_run(db, JobRun(CLOCK, now, now, "skipped", 0, message))
+        logger.warning("It seems that %s", message)
+        self._absences, self._not_before = [], {}
+
+    def _run(self, db: sqlite3.Connection, due: Outlook) -> None:
+        job = next(job for job in self._jobs if job.name == due.job)
+        skip = None
+        if due.missed:
+            first, last = due.missed[0].at, due.missed[-1].at
+            skip = JobRun(job.name, first, last, "skipped", 0, why_missed(due, self._absences))
+        with self._turn():
+            try:
+                record_run(
+                    db,
+                    job.name,
+                    lambda: job.run(db, self._clock()),
+                    clock=self._clock,
+                    note=caught_up(due.open),
+                    skip=skip,
+                )
+            except CollectorError as error:
+                logger.warning("%s did not end well: %s", job.name, error)
+                if isinstance(error, RetryLater) and error.after_s:
+                    pause = timedelta(seconds=min(error.after_s, LONGEST_NAMED_WAIT_S))
+                    self._not_before[job.name] = instant(datetime.fromisoformat(self._clock()) + pause)
+            except Exception:
+                logger.exception("%s stopped with a defect of ours", job.name)
+
+
+# The clock ----------------------------------------------------------------------------------------
+
+
+def serve(schedule: Schedule) -> None:
+    """Keep a schedule until it is told to stop, or interrupted; a run under way is finished first."""
+    with ticking(schedule) as scheduler:
+        try:
+            while not schedule.stop.wait(LOOK_EVERY_S):
+                wake(scheduler)
+        finally:
+            schedule.stop.set()
 
 
 @contextmanager
-def scheduling(
-    jobs: Sequence[Job], open_db: Callable[[], sqlite3.Connection], *, clock: Clock = utc_now
-) -> Iterator[BackgroundScheduler]:
-    """Run jobs at their times in the background, one at a time, for as long as the block lasts."""
+def ticking(schedule: Schedule) -> Iterator[BackgroundScheduler]:
+    """Look at the clock now and every minute, in the background, for as long as the block lasts."""
     from apscheduler.executors.pool import ThreadPoolExecutor
     from apscheduler.schedulers.background import BackgroundScheduler
 
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a long run lets it miss looks: no news
     scheduler = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(1)},  # the record has one writer at a time anyway
-        # A computer that slept through several times runs the job once, however late.
+        executors={"default": ThreadPoolExecutor(1)},
+        # Looks that were missed are one look, however late.
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
-    for job in jobs:
-        if isinstance(job.trigger, AfterJob):
-            continue
-        at_once = {"next_run_time": datetime.now(UTC)} if isinstance(job.trigger, Every) else {}
-        scheduler.add_job(
-            _run_with_followers,
-            _apscheduler_trigger(job.trigger),
-            (job, jobs, open_db, clock),
-            id=job.name,
-            **at_once,
-        )
+    scheduler.add_job(
+        schedule.look, "interval", seconds=LOOK_EVERY_S, id="look", next_run_time=datetime.now(UTC)
+    )
     scheduler.start()
     try:
         yield scheduler
@@ -180,30 +246,9 @@ def scheduling(
         scheduler.shutdown(wait=True)
 
 
-def _run_with_followers(
-    job: Job, jobs: Sequence[Job], open_db: Callable[[], sqlite3.Connection], clock: Clock
-) -> None:
-    """Run a job, then those that wait for it where it was done; nothing they raise stops the schedule."""
-    try:
-        with closing(open_db()) as db:
-            run = run_job(db, job.name, job.run, clock=clock)
-    except Exception:
-        logger.exception("%s stopped with a defect of ours", job.name)
-        return
-    if run.outcome == "done":
-        for follower in jobs:
-            if follower.trigger == AfterJob(job.name):
-                _run_with_followers(follower, jobs, open_db, clock)
-
-
-def _apscheduler_trigger(trigger: Trigger) -> Any:
-    from apscheduler.triggers.base import BaseTrigger
-
-    class OurTrigger(BaseTrigger):  # type: ignore[misc]
-        """Asks next_time, so that what is tested is what runs."""
-
-        def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
-            at = next_time(trigger, instant(previous if previous is not None else now))
-            return None if at is None else datetime.fromisoformat(at)
-
-    return OurTrigger()
+def wake(scheduler: BackgroundScheduler) -> None:
+    """Let a scheduler go on after the clock was set back: by itself it waits for the old time to return."""
+    look = scheduler.get_job("look")
+    now = datetime.now(UTC)
+    if look is not None and look.next_run_time > now + timedelta(seconds=2 * LOOK_EVERY_S):
+        look.modify(next_run_time=now)

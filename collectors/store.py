@@ -737,6 +737,30 @@ def load_job_runs(db: sqlite3.Connection, job: str | None = None, limit: int = 5
     return [JobRun(*row) for row in rows]
 
 
+def load_last_runs(db: sqlite3.Connection) -> dict[str, JobRun]:
+    """Return the newest run of each job."""
+    rows = db.execute(
+        "SELECT job, started_at, finished_at, outcome, rows, message FROM job_run "
+        "WHERE id IN (SELECT max(id) FROM job_run GROUP BY job) ORDER BY job"
+    )
+    return {row[0]: JobRun(*row) for row in rows}
+
+
+def load_unsettled_runs(db: sqlite3.Connection, jobs: Iterable[str]) -> list[JobRun]:
+    """Return each job's newest done run and all that came after it, in the order of the record."""
+    rows = []
+    for job in jobs:  # a plus sign keeps SQLite off the index by job, which would read every run of years
+        done = db.execute(
+            "SELECT id FROM job_run WHERE +job = ? AND outcome = 'done' ORDER BY id DESC LIMIT 1", (job,)
+        ).fetchone()
+        rows += db.execute(
+            "SELECT id, job, started_at, finished_at, outcome, rows, message FROM job_run "
+            "WHERE +job = ? AND id >= ? ORDER BY id",
+            (job, done[0] if done else 0),
+        ).fetchall()
+    return [JobRun(*row[1:]) for row in sorted(rows)]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceCoverage:
     """What is stored of one source: rows, and the span of what they speak of."""

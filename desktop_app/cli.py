@@ -642,7 +642,7 @@ def status(context: Context) -> None:
         scores = facts.count_scores(db)
         trained = findings.load_trained_model(db)
         forecast = findings.last_forecast_session(db)
-        runs = {run.job: run for run in reversed(facts.load_job_runs(db))}
+        runs = facts.load_last_runs(db)
         watched = choices.load_watchlist(db)
     rows = [(c.kind, c.source, f"{c.rows:,}", c.first[:10], c.last[:10]) for c in coverage]
     context.voice.say(f"Home: {context.home}")
@@ -699,16 +699,18 @@ def doctor(context: Context, tell: Progress, leaks: bool) -> dict[str, Any]:
 @long_command
 def serve(context: Context, tell: Progress) -> dict[str, Any]:
     """Run the schedule in the foreground until interrupted."""
-    import threading
-
-    from collectors import schedule
-    from collectors.locks import SCHEDULE, holding
+    from collectors.locks import COLLECTOR, SCHEDULE, holding
+    from collectors.schedule import Schedule
+    from collectors.schedule import serve as keep
 
     with holding(context.home, SCHEDULE, "barograph serve", wait_s=GLANCE_S):
-        context.voice.say("Collecting on schedule; stop with Ctrl+C")
-        schedule.serve(
-            daily_jobs(context.home, tell), lambda: choices.open_home(context.home), stop=threading.Event()
+        schedule = Schedule(
+            lambda: daily_jobs(context.home, tell),
+            lambda: choices.open_home(context.home),
+            turn=lambda: holding(context.home, COLLECTOR, "barograph serve"),
         )
+        context.voice.say("Collecting on schedule; stop with Ctrl+C")
+        keep(schedule)
     return {}
 
 

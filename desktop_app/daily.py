@@ -5,9 +5,12 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from collectors.errors import ConfigurationError
+from collectors import store as facts
+from collectors.errors import BadInput, ConfigurationError
+from collectors.market_calendar import sessions_between
 from collectors.progress import CollectReport, Progress
-from collectors.schedule import AfterClose, AfterJob, DailyAt, Every, Job
+from collectors.schedule import Job
+from collectors.timetable import AfterClose, AfterJob, BeforeOpen, DailyAt, Every
 from desktop_app.secrets import load_secret, require_secret
 from desktop_app.settings import load_settings
 from desktop_app.store import load_watchlist
@@ -16,7 +19,15 @@ MODELS_FOLDER = "models"  # of a home: checkpoints, and FinBERT
 
 
 def daily_jobs(home: Path, tell: Progress) -> list[Job]:
-    """Return the jobs of a home folder; each reads its settings and keys when it runs."""
+    """Return the jobs of a home folder, in the order in which those that are due together run.
+
+    Their times are the settings'; each reads the rest of the settings, and its keys, when it runs.
+
+    Raises
+    ------
+    BadInput
+        The settings cannot be used.
+    """
     models = home / MODELS_FOLDER
 
     def prices(db: sqlite3.Connection, now: str) -> CollectReport:
@@ -63,17 +74,35 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
     def refresh(db: sqlite3.Connection, now: str) -> CollectReport:
         from fusion_model import pipeline
 
-        report = pipeline.refresh(db, models, as_of=None, now=now, progress=tell)
-        return CollectReport(rows=len(report.forecasts), messages=(f"as of {report.sessions[-1]}",))
+        forecasts, sessions = 0, list[str]()
+        for as_of, count in uncovered(db):
+            report = pipeline.refresh(db, models, as_of=as_of, sessions=count, now=now, progress=tell)
+            forecasts += len(report.forecasts)
+            sessions += report.sessions
+        earlier = f" and {len(sessions) - 1} sessions since {sessions[0]}" if len(sessions) > 1 else ""
+        return CollectReport(rows=forecasts, messages=(f"as of {sessions[-1]}{earlier}",))
 
+    settings = load_settings(home)
     return [
-        Job("prices", AfterClose(minutes=20), prices),
-        Job("posts", Every(minutes=15), posts),
-        Job("macro", DailyAt(hour=22), macro),
-        Job("earnings", DailyAt(hour=12), earnings),  # evening reports are in, the next session is ahead
-        Job("score", AfterJob("posts"), score),
-        Job("refresh", AfterJob("prices"), refresh),
+        Job(
+            "prices",
+            (
+                AfterClose(settings.prices_minutes_after_close),
+                BeforeOpen(settings.prices_minutes_before_open),
+            ),
+            prices,
+        ),
+        Job("posts", (Every(settings.posts_every_minutes),), posts),
+        Job("score", (AfterJob("posts"),), score),
+        Job("macro", tuple(DailyAt(*_clock(text)) for text in settings.macro_times), macro),
+        Job("earnings", tuple(DailyAt(*_clock(text)) for text in settings.earnings_times), earnings),
+        Job("refresh", (AfterJob("prices"),), refresh),  # last: what else is due at the close comes first
     ]
+
+
+def _clock(text: str) -> tuple[int, int]:
+    hour, minute = text.split(":")
+    return int(hour), int(minute)
 
 
 def _watched(db: sqlite3.Connection) -> list[str]:
@@ -81,3 +110,25 @@ def _watched(db: sqlite3.Connection) -> list[str]:
     if not watched:
         raise ConfigurationError("the watchlist is empty; `barograph watch add AAPL` fills it")
     return watched
+
+
+def uncovered(db: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Return what to refresh, each as a session and how many up to it: the newest, and what was missed.
+
+    A session is covered by the newest model that knew nothing later, as its own evening would have been.
+    Where there is none, it stays without a forecast: to train one for the past is a person's decision.
+    """
+    from fusion_model import store as findings
+
+    last, covered = facts.last_session(db), findings.last_forecast_session(db)
+    if last is None:
+        raise BadInput(
+            "no prices are stored; `barograph collect prices` or `barograph import` fills the record"
+        )
+    sessions = [last] if covered is None or covered >= last else sessions_between(covered, last)[1:]
+    parts: dict[str, list[str]] = {}
+    for session in sessions:
+        model = findings.load_trained_model(db, through=session)
+        if model is not None or session == last:
+            parts.setdefault(model.model_version if model else "", []).append(session)
+    return [(part[-1], len(part)) for part in parts.values()]

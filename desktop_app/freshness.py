@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from collectors.records import JobRun
-from collectors.store import SourceCoverage, load_coverage, load_job_runs
+from collectors.store import SourceCoverage, load_coverage, load_last_runs
 from desktop_app.words import age, count, day
 from fusion_model.store import last_forecast_session, load_trained_model
 
@@ -41,7 +41,7 @@ class SourceRow:
 def load_freshness(db: sqlite3.Connection, now: str) -> list[SourceRow]:
     """Return a row per kind of source, then model and forecasts, as seen at an instant."""
     coverage = load_coverage(db)
-    runs = load_job_runs(db)
+    runs = list(load_last_runs(db).values())
     rows = [_source(kind, [c for c in coverage if c.kind == kind], runs, now) for kind in TITLES]
     trained = load_trained_model(db)
     rows.append(

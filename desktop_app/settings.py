@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,12 @@ from collectors.errors import BadInput, ConfigurationError
 SETTINGS_NAME = "settings.json"
 THEMES = ("system", "light", "dark")
 PARTS = ("sentiment", "macro", "graph")
+MINUTES = {  # from, to
+    "prices_minutes_after_close": (5, 600),
+    "prices_minutes_before_open": (5, 600),
+    "posts_every_minutes": (5, 1440),
+}
+TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,11 @@ class Settings:
     ``moving_averages`` are lengths in sessions. ``model_parts``, of PARTS, are what the fusion model reads
     beside prices when it is trained. ``contact`` is the e-mail address that the SEC wants to know, or empty:
     then no announcements are collected.
+
+    When the schedule collects: prices some minutes after each close and again before each opening, since
+    vendors correct themselves overnight; posts every so often; macro figures and earnings dates at times of
+    day in New York. The defaults for macro figures lie after the two hours at which nearly all US figures are
+    released, 8:30 and 16:15, with some time for FRED to take them over.
     """
 
     theme: str = "system"
@@ -34,6 +46,11 @@ class Settings:
     moving_averages: tuple[int, ...] = (20, 50, 200)
     model_parts: tuple[str, ...] = ()
     contact: str = ""
+    prices_minutes_after_close: int = 20
+    prices_minutes_before_open: int = 60
+    posts_every_minutes: int = 15
+    macro_times: tuple[str, ...] = ("09:00", "17:00")
+    earnings_times: tuple[str, ...] = ("07:30",)  # evening reports are in, the next session is ahead
 
 
 def load_settings(home: Path) -> Settings:
@@ -104,6 +121,15 @@ def _problem(key: str, value: Any) -> str:
     if key == "moving_averages":
         good = isinstance(value, list) and all(type(item) is int and 1 < item <= 1000 for item in value)
         return "" if good else "a list of whole numbers from 2 to 1000"
+    if key in MINUTES:
+        least, most = MINUTES[key]
+        good = type(value) is int and least <= value <= most
+        return "" if good else f"a whole number of minutes from {least} to {most}"
+    if key in ("macro_times", "earnings_times"):
+        good = isinstance(value, list) and all(
+            isinstance(item, str) and TIME_OF_DAY.fullmatch(item) for item in value
+        )
+        return "" if good else 'a list of times of day in New York like ["09:00", "17:00"], or empty'
     if key == "model_parts":
         good = isinstance(value, list) and set(value) <= set(PARTS)
         return "" if good else f"a list of {', '.join(PARTS)}, or empty"

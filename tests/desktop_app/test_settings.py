@@ -21,6 +21,8 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
         moving_averages=(10, 30),
         communities=("stocks",),
         contact="me@example.com",
+        posts_every_minutes=30,
+        macro_times=("10:00",),
     )
     save_settings(tmp_path, chosen)
     assert load_settings(tmp_path) == chosen
@@ -35,6 +37,13 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
         ('{"alert_p_value": true}', "'alert_p_value' must be a number between 0 and 1, not true"),
         ('{"model_parts": ["stars"]}', "'model_parts' must be a list of sentiment, macro, graph, or empty"),
         ('{"moving_averages": [1]}', "'moving_averages' must be a list of whole numbers"),
+        (
+            '{"posts_every_minutes": 1}',
+            "'posts_every_minutes' must be a whole number of minutes from 5 to 1440",
+        ),
+        ('{"prices_minutes_after_close": "20"}', "must be a whole number of minutes from 5 to 600"),
+        ('{"macro_times": ["24:00"]}', "'macro_times' must be a list of times of day in New York"),
+        ('{"earnings_times": "07:30"}', "'earnings_times' must be a list of times of day in New York"),
         ('{"contact": "me"}', "'contact' must be an e-mail address, or empty"),
         ('{"contact": null}', "'contact' must be an e-mail address, or empty"),
         ('{"communities": "stocks"}', "'communities' must be a list of names"),

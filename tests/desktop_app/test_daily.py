@@ -1,0 +1,60 @@
+"""The jobs of a home: their times are the settings', and a refresh covers what was missed."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from collectors.errors import BadInput
+from collectors.progress import silent
+from collectors.timetable import AfterClose, AfterJob, BeforeOpen, DailyAt, Every
+from desktop_app.daily import daily_jobs, uncovered
+from desktop_app.settings import Settings, save_settings
+from desktop_app.store import open_home
+from fusion_model.findings import TrainedModel
+from fusion_model.store import save_forecasts, save_trained_model
+from tests.desktop_app.facts import NOW, SESSIONS, fill_home, forecast
+
+
+def test_the_times_of_the_jobs_are_those_of_the_settings(tmp_path: Path) -> None:
+    assert {job.name: job.triggers for job in daily_jobs(tmp_path, silent)} == {
+        "prices": (AfterClose(20), BeforeOpen(60)),
+        "posts": (Every(15),),
+        "score": (AfterJob("posts"),),
+        "macro": (DailyAt(9, 0), DailyAt(17, 0)),
+        "earnings": (DailyAt(7, 30),),
+        "refresh": (AfterJob("prices"),),
+    }
+    save_settings(tmp_path, Settings(prices_minutes_after_close=45, macro_times=("18:15",)))
+    changed = {job.name: job.triggers for job in daily_jobs(tmp_path, silent)}
+    assert (changed["prices"], changed["macro"]) == ((AfterClose(45), BeforeOpen(60)), (DailyAt(18, 15),))
+
+
+@pytest.mark.parametrize(
+    ("trained", "covered", "expected"),
+    [
+        ([], None, [(SESSIONS[-1], 1)]),  # the refresh then says that nothing was trained
+        ([SESSIONS[3]], None, [(SESSIONS[-1], 1)]),
+        ([SESSIONS[3]], SESSIONS[-1], [(SESSIONS[-1], 1)]),
+        ([SESSIONS[3]], SESSIONS[-5], [(SESSIONS[-1], 4)]),
+        ([SESSIONS[3], SESSIONS[-2]], SESSIONS[-5], [(SESSIONS[-3], 2), (SESSIONS[-1], 2)]),
+        ([SESSIONS[-2]], SESSIONS[-5], [(SESSIONS[-1], 2)]),  # no model for the two before
+    ],
+)
+def test_a_refresh_covers_every_session_that_a_model_of_its_time_can(
+    tmp_path: Path, trained: list[str], covered: str | None, expected: list[tuple[str, int]]
+) -> None:
+    fill_home(tmp_path, forecasts=False)
+    with closing(open_home(tmp_path)) as db:
+        for session in trained:
+            save_trained_model(db, TrainedModel(f"of {session}", "fusion", session, NOW, session, "{}"))
+        if covered:
+            save_forecasts(db, [forecast(session=covered)], NOW)
+        assert uncovered(db) == expected
+
+
+def test_a_refresh_without_prices_says_how_to_get_them(tmp_path: Path) -> None:
+    with closing(open_home(tmp_path)) as db, pytest.raises(BadInput, match="barograph collect prices"):
+        uncovered(db)

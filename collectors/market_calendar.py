@@ -18,7 +18,7 @@ def instant(moment: datetime) -> str:
     """Return an aware datetime as the UTC text that every ``*_at`` column holds."""
     if moment.tzinfo is None:
         raise ValueError("an instant needs a time zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
 
 
 def utc_now() -> str:

@@ -16,7 +16,16 @@ from collectors.market_calendar import instant, reach_beyond, utc_now
 from collectors.progress import CollectReport
 from collectors.records import JobRun
 from collectors.store import load_job_runs, load_unsettled_runs, save_job_run, writing
-from collectors.timetable import CLOCK, Absence, Outlook, Trigger, caught_up, outlook, why_missed
+from collectors.timetable import (
+    CLOCK,
+    Absence,
+    Outlook,
+    Trigger,
+    caught_up,
+    latest_believed,
+    outlook,
+    why_missed,
+)
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.background import BackgroundScheduler
@@ -28,6 +37,7 @@ OpenDatabase = Callable[[], sqlite3.Connection]
 
 LOOK_EVERY_S = 60  # how often the schedule looks at the wall clock; a sleep is noticed that late
 ASLEEP_AFTER = timedelta(minutes=5)  # without a look
+ASLEEP = "the computer slept, or its clock was set forward"  # from inside the two look alike
 SET_BACK_AFTER = timedelta(minutes=2)  # a clock is corrected by less every day
 LONGEST_NAMED_WAIT_S = 86_400.0
 
@@ -130,21 +140,22 @@ class Schedule:
         self._ask_jobs, self._open_db, self._clock, self._turn = jobs, open_db, clock, turn
         self.stop = threading.Event()  # set from any thread: the run under way is the last one
         self._jobs: Sequence[Job] = jobs()
-        self._awake_at = clock()
-        self._absences = [Absence("", self._awake_at, "Barograph was not running")]
+        self.awake_at = clock()  # when somebody last looked at the clock
+        self.next_at: str | None = None  # when a job is due next, as the last look saw it
+        self._absences = [Absence("", self.awake_at, "Barograph was not running")]
         self._not_before: dict[str, str] = {}  # pauses that sources asked for
 
     def look(self) -> None:
         """Run whatever is due now; nothing that a job raises stops the schedule."""
         try:
-            self.stay_awake()
-            reach_beyond(self._awake_at)
+            self._notice_sleep()
+            reach_beyond(self.awake_at)
             self._read_jobs()
             with closing(self._open_db()) as db:
-                self._notice_set_back(db, self._awake_at)
+                self._notice_set_back(db, self.awake_at)
                 while not self.stop.is_set() and (due := self._next_due(db)):
                     self._run(db, due)
-                    self._awake_at = self._clock()
+                    self.awake_at = self._clock()
         except AlreadyRunning as error:
             logger.info("The next look tries again: %s", error)
         except CollectorError as error:
@@ -152,17 +163,11 @@ class Schedule:
         except Exception:
             logger.exception("The schedule met a defect of ours; the next look tries again")
 
-    def stay_awake(self) -> None:
-        """Note that somebody looks at the clock; where nobody did for minutes, the computer slept."""
+    def _notice_sleep(self) -> None:
         now = self._clock()
-        if datetime.fromisoformat(now) - datetime.fromisoformat(self._awake_at) > ASLEEP_AFTER:
-            self._absences.append(Absence(self._awake_at, now, "the computer slept"))
-        self._awake_at = now
-
-    def outlooks(self, db: sqlite3.Connection) -> list[Outlook]:
-        """Return what awaits each job, in the order of the jobs."""
-        runs = load_unsettled_runs(db, [CLOCK, *(job.name for job in self._jobs)])
-        return outlook(self._jobs, runs, self._clock(), self._not_before)
+        if datetime.fromisoformat(now) - datetime.fromisoformat(self.awake_at) > ASLEEP_AFTER:
+            self._absences.append(Absence(self.awake_at, now, ASLEEP))
+        self.awake_at = now
 
     def _read_jobs(self) -> None:
         try:
@@ -172,7 +177,10 @@ class Schedule:
 
     def _next_due(self, db: sqlite3.Connection) -> Outlook | None:
         now = self._clock()
-        return next((one for one in self.outlooks(db) if one.at is not None and one.at <= now), None)
+        runs = load_unsettled_runs(db, [CLOCK, *(job.name for job in self._jobs)], latest_believed(now))
+        outlooks = [one for one in outlook(self._jobs, runs, now, self._not_before) if one.at is not None]
+        self.next_at = min((one.at for one in outlooks if one.at is not None), default=None)
+        return next((one for one in outlooks if one.at is not None and one.at <= now), None)
 
     def _notice_set_back(self, db: sqlite3.Connection, now: str) -> None:
         """Record that the clock was set back, where the record's last row lies ahead of it."""
@@ -183,7 +191,10 @@ class Schedule:
         message = f"the clock was set back from {ahead} or later to {now}; what is done is not done again"
         save_job_run(db, JobRun(CLOCK, now, now, "skipped", 0, message))
         logger.warning("It seems that %s", message)
-        self._absences, self._not_before = [], {}
+        self._not_before = {}
+        self._absences = [one for one in self._absences if one.until <= now]
+        if ahead > latest_believed(now):
+            self._absences = [Absence("", now, "the clock was wrong")]
 
     def _run(self, db: sqlite3.Connection, due: Outlook) -> None:
         job = next(job for job in self._jobs if job.name == due.job)

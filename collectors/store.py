@@ -746,17 +746,23 @@ def load_last_runs(db: sqlite3.Connection) -> dict[str, JobRun]:
     return {row[0]: JobRun(*row) for row in rows}
 
 
-def load_unsettled_runs(db: sqlite3.Connection, jobs: Iterable[str]) -> list[JobRun]:
-    """Return each job's newest done run and all that came after it, in the order of the record."""
+def load_unsettled_runs(db: sqlite3.Connection, jobs: Iterable[str], believed: str = "9999") -> list[JobRun]:
+    """Return each job's newest done run and all that came after it, in the order of the record.
+
+    A run that ended after ``believed`` was dated by a wrong clock and counts for nothing.
+    """
     rows = []
-    for job in jobs:  # a plus sign keeps SQLite off the index by job, which would read every run of years
+    for job in jobs:
         done = db.execute(
-            "SELECT id FROM job_run WHERE +job = ? AND outcome = 'done' ORDER BY id DESC LIMIT 1", (job,)
+            "SELECT id FROM job_run WHERE job = ? AND outcome = 'done' AND finished_at <= ? "
+            "ORDER BY started_at DESC LIMIT 1",
+            (job, believed),
         ).fetchone()
+        # A plus sign keeps SQLite off the index by job, which would read the job's runs of all years.
         rows += db.execute(
             "SELECT id, job, started_at, finished_at, outcome, rows, message FROM job_run "
-            "WHERE +job = ? AND id >= ? ORDER BY id",
-            (job, done[0] if done else 0),
+            f"WHERE {'+job = ? AND id >= ?' if done else 'job = ? AND ? = 0'} AND finished_at <= ?",
+            (job, done[0] if done else 0, believed),
         ).fetchall()
     return [JobRun(*row[1:]) for row in sorted(rows)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -13,10 +14,10 @@ from collectors.records import JobRun
 
 EXCHANGE_ZONE = "America/New_York"
 CLOCK = "clock"  # the job name under which a clock that was set back is recorded
-LONG_SETBACK = timedelta(days=1)  # a clock that was further ahead was wrong: what it dated counts as undone
+LONG_SETBACK = timedelta(days=1)  # a clock that was further ahead was wrong: its runs count for nothing
 FIRST_WAIT = timedelta(minutes=1)  # after a run that did not work; doubled after each further one
 LONGEST_WAIT = timedelta(hours=1)
-HORIZON = timedelta(days=14)  # the exchange never closes for longer
+REACHES = (timedelta(days=1), timedelta(days=14))  # how far to look for a time; no closing lasted longer
 
 
 # Times --------------------------------------------------------------------------------------------
@@ -169,23 +170,30 @@ def outlook(
     not_before : mapping of str to str, optional
         Instants that sources named when they asked for a pause, by job.
     """
-    records = _read_record(jobs, runs)
+    believed = latest_believed(now)
+    records = _read_record(jobs, [run for run in runs if run.finished_at <= believed])
     outlooks = []
     for job in jobs:
         record = records[job.name]
         parents = [records[t.job] for t in job.triggers if isinstance(t, AfterJob) and t.job in records]
-        follows = any(parent.done_position > record.position for parent in parents)
-        has_times = any(not isinstance(trigger, AfterJob) for trigger in job.triggers)
-        first_time = record.settled_at is None and has_times
-        since = record.settled_at or now
-        open_slots = slots(job.triggers, since, now) if since < now else []
-        at: str | None
-        if open_slots or follows or first_time:
-            at = max(_try_at(record.failures, now), (not_before or {}).get(job.name, ""))
-        else:
-            at = _first_after(job.triggers, max(since, now))
-        outlooks.append(Outlook(job.name, tuple(open_slots), tuple(record.failures), at))
+        owed = any(parent.done_position > record.position for parent in parents)
+        open_slots: list[Slot] = []
+        coming = None
+        if record.settled_at is not None:
+            coming = _first_after(job.triggers, record.settled_at)
+            if coming is not None and coming <= now:
+                open_slots = slots(job.triggers, record.settled_at, now)
+        elif any(not isinstance(trigger, AfterJob) for trigger in job.triggers):
+            owed = True  # it never ran
+        if owed or open_slots:
+            coming = max(_try_at(record.failures, now), (not_before or {}).get(job.name, ""))
+        outlooks.append(Outlook(job.name, tuple(open_slots), tuple(record.failures), coming))
     return outlooks
+
+
+def latest_believed(now: str) -> str:
+    """Return the latest end of a run that counts: what lies further ahead was dated by a wrong clock."""
+    return _shift(now, LONG_SETBACK)
 
 
 def _read_record(jobs: Sequence[Timed], runs: Sequence[JobRun]) -> dict[str, _Record]:
@@ -208,13 +216,8 @@ def _read_record(jobs: Sequence[Timed], runs: Sequence[JobRun]) -> dict[str, _Re
 
 def _set_back(job: Timed, record: _Record, to: str) -> None:
     """The clock was set back: a session that is done stays done, what comes every so often goes on."""
-    settled = record.settled_at
-    if settled is None or settled <= to:
-        return
-    if _moment(settled) - _moment(to) > LONG_SETBACK:
-        record.settled_at = None
-    elif all(isinstance(trigger, Every) for trigger in job.triggers):
-        record.settled_at = to
+    if record.settled_at is not None and all(isinstance(trigger, Every) for trigger in job.triggers):
+        record.settled_at = min(record.settled_at, to)
 
 
 def _try_at(failures: Sequence[JobRun], now: str) -> str:
@@ -225,11 +228,13 @@ def _try_at(failures: Sequence[JobRun], now: str) -> str:
     return max(now, _shift(failures[-1].finished_at, wait))
 
 
-def _first_after(triggers: Sequence[Trigger], after: str) -> str | None:
-    steps = [timedelta(minutes=t.minutes) for t in triggers if isinstance(t, Every)]
-    steps += [timedelta(days=2) for t in triggers if isinstance(t, DailyAt)]
-    coming = slots(triggers, after, _shift(after, min([HORIZON, *steps])))
-    return coming[0].at if coming else None
+@lru_cache(maxsize=64)  # asked every minute, and new only after a run
+def _first_after(triggers: tuple[Trigger, ...], after: str) -> str | None:
+    for reach in REACHES:
+        coming = slots(triggers, after, _shift(after, reach))
+        if coming:
+            return coming[0].at
+    return None
 
 
 # Why times were missed ----------------------------------------------------------------------------

@@ -635,8 +635,10 @@ def watch(context: Context, action: str, tickers: tuple[str, ...]) -> None:
 def status(context: Context) -> None:
     """What is stored, and how fresh it is."""
     from collectors import store as facts
+    from collectors.locks import SCHEDULE, holder_of
     from fusion_model import store as findings
 
+    holder = holder_of(context.home, SCHEDULE)
     with context.database() as db:
         coverage = facts.load_coverage(db)
         scores = facts.count_scores(db)
@@ -654,6 +656,7 @@ def status(context: Context) -> None:
     context.voice.say(f"Watchlist: {len(watched)} tickers")
     context.voice.say(f"Model: {trained.model_version if trained else 'none; run `barograph train`'}")
     context.voice.say(f"Newest forecasts: as of {forecast or 'never'}")
+    context.voice.say(schedule_in_words(holder))
     for run in runs.values():
         context.voice.say(
             f"Last {run.job}: {run.outcome} at {run.finished_at}, {run.rows:,} rows {run.message}".rstrip()
@@ -666,6 +669,7 @@ def status(context: Context) -> None:
             "watchlist": watched,
             "model": trained,
             "last_forecast_session": forecast,
+            "schedule": holder,
             "jobs": list(runs.values()),
         }
     )
@@ -712,6 +716,87 @@ def serve(context: Context, tell: Progress) -> dict[str, Any]:
         context.voice.say("Collecting on schedule; stop with Ctrl+C")
         keep(schedule)
     return {}
+
+
+@barograph.group()
+def service() -> None:
+    """The schedule at login, by the system's own means."""
+
+
+@service.command(name="install")
+@click.pass_obj
+def service_install(context: Context) -> None:
+    """Let the system run the schedule from now on, and after each login."""
+    from desktop_app import service as services
+
+    ours = services.service_of(context.home, default_home=default_home())
+    _log_to(context.home)
+    services.install(ours)
+    context.voice.say(f"{ours.system} runs the schedule of {context.home} from now on. {ours.hint}".rstrip())
+    context.voice.finish({"system": ours.system, "home": str(context.home), "files": list(ours.files)})
+
+
+@service.command(name="uninstall")
+@click.pass_obj
+def service_uninstall(context: Context) -> None:
+    """Stop that, and remove what was written for it."""
+    from desktop_app import service as services
+
+    ours = services.service_of(context.home, default_home=default_home())
+    removed = services.uninstall(ours)
+    context.voice.say(
+        f"{ours.system} no longer runs the schedule of {context.home}"
+        if removed
+        else "No service is installed."
+    )
+    context.voice.finish({"system": ours.system, "home": str(context.home), "removed": removed})
+
+
+@service.command(name="status")
+@click.pass_obj
+def service_status(context: Context) -> None:
+    """Whether it is installed, who runs the schedule, and the last and the next run of each job."""
+    from collectors import store as facts
+    from collectors.locks import SCHEDULE, holder_of
+    from desktop_app import service as services
+    from desktop_app.daily import next_runs
+
+    ours = services.service_of(context.home, default_home=default_home())
+    holder = holder_of(context.home, SCHEDULE)
+    with context.database() as db:
+        last, following = facts.load_last_runs(db), next_runs(db, context.home, utc_now())
+    context.voice.say(
+        f"Installed for {ours.system}: {', '.join(map(str, ours.files))}"
+        if ours.installed
+        else f"Not installed for {ours.system}; `barograph service install` does it"
+    )
+    context.voice.say(schedule_in_words(holder))
+    rows = [
+        (
+            job,
+            f"{last[job].outcome} {last[job].finished_at}" if job in last else "never",
+            following.get(job, ""),
+        )
+        for job in dict.fromkeys([*following, *last])
+    ]
+    context.voice.say(table(("job", "last run", "next run"), rows, left=3))
+    context.voice.finish(
+        {
+            "system": ours.system,
+            "installed": ours.installed,
+            "files": list(ours.files),
+            "running": holder,
+            "last_runs": last,
+            "next_runs": following,
+        }
+    )
+
+
+def schedule_in_words(holder: object | None) -> str:
+    """Say who runs the schedule, or how to have it run."""
+    if holder is None:
+        return "The schedule is not running; `barograph service install` runs it from now on"
+    return f"The schedule is running {holder}"
 
 
 # Running ------------------------------------------------------------------------------------------

@@ -8,9 +8,18 @@ from pathlib import Path
 from collectors import store as facts
 from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import sessions_between
-from collectors.progress import CollectReport, Progress
+from collectors.progress import CollectReport, Progress, silent
 from collectors.schedule import Job
-from collectors.timetable import AfterClose, AfterJob, BeforeOpen, DailyAt, Every
+from collectors.timetable import (
+    CLOCK,
+    AfterClose,
+    AfterJob,
+    BeforeOpen,
+    DailyAt,
+    Every,
+    latest_believed,
+    outlook,
+)
 from desktop_app.secrets import load_secret, require_secret
 from desktop_app.settings import load_settings
 from desktop_app.store import load_watchlist
@@ -103,6 +112,13 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
 def _clock(text: str) -> tuple[int, int]:
     hour, minute = text.split(":")
     return int(hour), int(minute)
+
+
+def next_runs(db: sqlite3.Connection, home: Path, now: str) -> dict[str, str]:
+    """Return when each job of a home runs next; ``now`` or earlier: as soon as the schedule looks."""
+    jobs = daily_jobs(home, silent)
+    runs = facts.load_unsettled_runs(db, [CLOCK, *(job.name for job in jobs)], latest_believed(now))
+    return {one.job: one.at for one in outlook(jobs, runs, now) if one.at is not None}
 
 
 def _watched(db: sqlite3.Connection) -> list[str]:

@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
+from collectors.locks import SCHEDULE, holder_of
 from collectors.records import JobRun
 from collectors.store import SourceCoverage, load_coverage, load_last_runs
 from desktop_app.words import age, count, day
@@ -38,8 +40,8 @@ class SourceRow:
     advice: str
 
 
-def load_freshness(db: sqlite3.Connection, now: str) -> list[SourceRow]:
-    """Return a row per kind of source, then model and forecasts, as seen at an instant."""
+def load_freshness(db: sqlite3.Connection, now: str, home: Path | None = None) -> list[SourceRow]:
+    """Return a row per kind of source, then model, forecasts and a home's schedule, as seen at an instant."""
     coverage = load_coverage(db)
     runs = list(load_last_runs(db).values())
     rows = [_source(kind, [c for c in coverage if c.kind == kind], runs, now) for kind in TITLES]
@@ -52,7 +54,21 @@ def load_freshness(db: sqlite3.Connection, now: str) -> list[SourceRow]:
     rows.append(
         _finding("forecasts", "Forecasts", "of the newest session" if session else "", session or "", now)
     )
-    return rows
+    return [*rows, _schedule(home, now)] if home is not None else rows
+
+
+def _schedule(home: Path, now: str) -> SourceRow:
+    holder = holder_of(home, SCHEDULE)
+    return SourceRow(
+        title="Schedule",
+        content=f"process {holder.pid} on {holder.host}" if holder else "not running",
+        names=holder.command if holder else "",
+        newest="–",
+        age=age(holder.started_at, now) if holder and holder.started_at else "–",
+        state="fresh" if holder else "missing",
+        last_run="",
+        advice="" if holder else "`barograph service install` lets the system run it from now on.",
+    )
 
 
 def _source(kind: str, coverage: Sequence[SourceCoverage], runs: Sequence[JobRun], now: str) -> SourceRow:

@@ -263,7 +263,7 @@ class MainWindow(QMainWindow):
         self.tabs.setTabText(self.tabs.indexOf(self.alerts), f"Alerts ({new} new)" if new else "Alerts")
         self.as_of.setText(f"Prices through {day(max(row.session for row in rows))}" if rows else "")
         self._read("alerts", partial(load_alerts, settings=self.settings))
-        self._read("sources", partial(load_freshness, now=utc_now()))
+        self._read("sources", partial(load_freshness, now=utc_now(), home=self.home))
 
     def _show_alerts(self, alerts: list[Alert]) -> None:
         self.alerts.show_alerts(alerts)

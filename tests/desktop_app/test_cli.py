@@ -323,6 +323,35 @@ def test_status_as_json_tells_coverage(barograph: Barograph, bars: Path) -> None
     assert json.loads(out)["coverage"][0]["rows"] == 2
 
 
+def test_status_tells_who_runs_the_schedule(barograph: Barograph, home: Path) -> None:
+    assert "\nThe schedule is not running; `barograph service install` runs it" in barograph("status")[1]
+    with holding(home, SCHEDULE, "barograph serve"):
+        assert f"by process {os.getpid()} on " in barograph("status")[1]
+        assert json.loads(barograph("--json", "status")[1])["schedule"]["pid"] == os.getpid()
+
+
+def test_the_service_tells_its_state_and_what_runs_next(
+    barograph: Barograph, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    code, out, _ = barograph("--json", "service", "status")
+    told = json.loads(out)
+    assert (code, told["installed"], told["running"], told["last_runs"]) == (0, False, None, {})
+    assert set(told["next_runs"]) == {"prices", "posts", "macro", "earnings"}
+    assert barograph("service", "uninstall")[:2] == (0, "No service is installed.\n")
+
+
+def test_a_system_without_services_ends_with_what_is_missing(
+    barograph: Barograph, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("PATH", "")
+    code, _, err = barograph("service", "install")
+    assert code == 3
+    assert "start `barograph serve` at login by a means of this system instead" in err
+    assert not (home / "config").exists()
+
+
 def test_keys_never_reach_a_message_or_a_log() -> None:
     assert redact("GET /fred?api_key=abcdef123&x=1") == "GET /fred?api_key=***&x=1"
 

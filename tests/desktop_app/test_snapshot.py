@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.locks import SCHEDULE, holding
 from desktop_app.alerts import acknowledge_alert, load_alerts
 from desktop_app.freshness import load_freshness
 from desktop_app.settings import Settings
@@ -109,3 +110,11 @@ def test_freshness_names_what_is_stale_missing_and_what_to_do(db: sqlite3.Connec
         "Set `contact` in the settings and press Collect, or import a list of reports.",
     )
     assert load_freshness(db, "2021-06-01T12:00:00Z")[0].state == "stale"
+
+
+def test_whether_the_schedule_runs_is_shown_with_the_sources(db: sqlite3.Connection, tmp_path: Path) -> None:
+    assert load_freshness(db, "2021-03-17T12:00:00Z", tmp_path)[-1].content == "not running"
+    with holding(tmp_path, SCHEDULE, "barograph serve") as holder:
+        row = load_freshness(db, holder.started_at, tmp_path)[-1]
+    assert (row.title, row.state, row.names) == ("Schedule", "fresh", "barograph serve")
+    assert row.content == f"process {holder.pid} on {holder.host}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from desktop_app import store as choices
 from desktop_app.daily import MODELS_FOLDER, daily_jobs
 from desktop_app.settings import PARTS, load_settings
 from desktop_app.terminal import DEFECT, INTERRUPTED, RedactingFormatter, Voice, exit_code_of, table
+from fusion_model.findings import HORIZONS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -438,6 +440,12 @@ def train(context: Context, tell: Progress, as_of: Any, parts: str | None, warm:
     context.voice.say(
         f"Trained {trained.model_version} on what was known at the close of {trained.as_of_session}"
     )
+    shares = json.loads(trained.summary)["gjr_garch_shares"]
+    if shares is not None:
+        context.voice.say(
+            f"Of the volatility {' / '.join(f'{share:.0%}' for share in shares)} are GJR-GARCH's "
+            f"at {' / '.join(map(str, HORIZONS))} sessions, the rest the networks'"
+        )
     return trained
 
 

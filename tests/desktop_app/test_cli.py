@@ -6,11 +6,13 @@ import csv
 import json
 import logging
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -388,11 +390,13 @@ def long_bars(tmp_path: Path) -> Path:
 def test_the_whole_way_by_commands(
     barograph: Barograph, long_bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("desktop_app.cli._config", lambda context, parts: SMALL)
+    config = replace(SMALL, validation_sessions=0, held_out_sessions=0, stacking_sessions=150)
+    monkeypatch.setattr("desktop_app.cli._config", lambda context, parts: config)
     sessions = sessions_from("2016-01-04", 640)
     assert barograph("import", "prices", str(long_bars))[0] == 0
     code, out, _ = barograph("train", "--as-of", sessions[-11])
     assert (code, out.startswith("Trained fusion-")) == (0, True)
+    assert re.search(r"Of the volatility \d+% / \d+% / \d+% are GJR-GARCH's at 1 / 5 / 20 sessions", out)
     code, out, err = barograph("refresh", "--progress", "json")
     assert (code, err) == (0, "")
     assert json.loads(out.splitlines()[-1])["result"]["forecasts"] == 9

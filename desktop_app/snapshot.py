@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from functools import cache
 
 from collectors.records import Post, PostSentiment
+from collectors.sentiment.scorer import is_uncertain
 from collectors.store import (
     load_actions,
     load_bars,
@@ -302,7 +303,7 @@ def posts_heading(snapshot: Snapshot, position: int, posts: int) -> str:
 
 
 def reading(row: PostRow, scorer: str = "") -> str:
-    """Return how a post was read by a scorer (default: its first one): ``▲ positive 82 %``."""
+    """Return how a scorer (default: a post's first one) read it: ``▲ positive 82 %``, ``? uncertain``."""
     chosen = next((score for score in row.scores if score.scorer == scorer), None)
     score = chosen or (row.scores[0] if row.scores else None)
     if score is None:
@@ -310,6 +311,8 @@ def reading(row: PostRow, scorer: str = "") -> str:
     chance, said = max(
         (score.neutral, "• neutral"), (score.positive, "▲ positive"), (score.negative, "▼ negative")
     )
+    if is_uncertain((score.positive, score.neutral, score.negative)):
+        return "? uncertain"
     return f"{said} {percent(chance, 0)}"
 
 

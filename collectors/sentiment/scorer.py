@@ -13,6 +13,8 @@ FloatArray = NDArray[np.float64]
 LABELS = ("positive", "neutral", "negative")
 # Another batch moves a model's float32 answer by about 1e-7: four decimals are what is stable.
 STORED_DECIMALS = 4
+# "Uncertain" is an answer: no label is likelier than the two others together.
+UNCERTAIN_BELOW = 0.5
 
 
 class Scorer(Protocol):
@@ -44,3 +46,8 @@ def label_of(probabilities: Sequence[float]) -> str:
     if positive > max(neutral, negative):
         return "positive"
     return "negative" if negative > max(neutral, positive) else "neutral"
+
+
+def is_uncertain(probabilities: Sequence[float]) -> bool:
+    """Return whether the likeliest label (``label_of``) is too weak to be said without a question mark."""
+    return max(probabilities) < UNCERTAIN_BELOW

@@ -11,10 +11,18 @@ from pathlib import Path
 import pytest
 
 from collectors.locks import SCHEDULE, holding
+from collectors.records import Post, PostSentiment
 from desktop_app.alerts import acknowledge_alert, load_alerts
 from desktop_app.freshness import load_freshness
 from desktop_app.settings import Settings
-from desktop_app.snapshot import describe_bar, load_posts_of_day, load_snapshot, load_watch_rows
+from desktop_app.snapshot import (
+    PostRow,
+    describe_bar,
+    load_posts_of_day,
+    load_snapshot,
+    load_watch_rows,
+    reading,
+)
 from desktop_app.store import open_home_reader
 from tests.desktop_app.facts import NOW, fill_home
 
@@ -118,3 +126,18 @@ def test_whether_the_schedule_runs_is_shown_with_the_sources(db: sqlite3.Connect
         row = load_freshness(db, holder.started_at, tmp_path)[-1]
     assert (row.title, row.state, row.names) == ("Schedule", "fresh", "barograph serve")
     assert row.content == f"process {holder.pid} on {holder.host}"
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "said"),
+    [
+        ((0.82, 0.1, 0.08), "▲ positive 82 %"),
+        ((0.3, 0.5, 0.2), "• neutral 50 %"),
+        ((0.4, 0.3, 0.3), "? uncertain"),
+    ],
+)
+def test_weak_likeliest_label_is_read_as_uncertain(
+    probabilities: tuple[float, float, float], said: str
+) -> None:
+    post = Post("p", "reddit", "stocks", "", "text", 0, 0, NOW, NOW)
+    assert reading(PostRow(post, "text", (PostSentiment("p", "compact", *probabilities, NOW),))) == said

@@ -51,18 +51,19 @@ class _Index:
 
     universe: dict[str, Company]
     exact: dict[str, str]  # a word as written -> ticker
+    former: dict[str, str]  # a cashtag in capitals that is no ticker of the universe -> ticker
     phrases: dict[str, list[tuple[tuple[str, ...], str]]]  # first word -> (all words, ticker), longest first
 
 
-_newest_index = _Index({}, {}, {})
+_newest_index = _Index({}, {}, {}, {})
 
 
 def find_mentions(text: str, universe: Mapping[str, Company]) -> frozenset[str]:
     """Return the tickers of the universe that a text speaks of.
 
-    A cashtag counts in any case (``$gme``, ``$BRK.B``), a ticker alone only in capitals and unless it
-    is an everyday word (WORDS_NOT_TICKERS), a company's name or nickname in any case, as whole words.
-    Links are not read.
+    A cashtag counts in any case (``$gme``, ``$BRK.B``), that of a former ticker too, a ticker alone only
+    in capitals and unless it is an everyday word (WORDS_NOT_TICKERS), a company's name or nickname in any
+    case, as whole words. Links are not read.
     """
     index = _index_of(universe)
     if "&amp;" in text:
@@ -74,6 +75,8 @@ def find_mentions(text: str, universe: Mapping[str, Company]) -> frozenset[str]:
         for symbol, share_class in CASHTAG.findall(text):
             full = f"{symbol}.{share_class}".upper() if share_class else symbol.upper()
             found.update(ticker for ticker in (full, symbol.upper()) if ticker in index.universe)
+            if full in index.former:
+                found.add(index.former[full])
         text = CASHTAG.sub(" ", text)
     found.update(index.exact[word] for word in index.exact.keys() & WORD.findall(text))
     words = WORD.findall(text.lower())
@@ -119,7 +122,13 @@ def _build_index(universe: dict[str, Company]) -> _Index:
                 phrases.setdefault(phrase[0], []).append((phrase, ticker))
     for candidates in phrases.values():
         candidates.sort(key=lambda candidate: -len(candidate[0]))
-    return _Index(universe, exact, phrases)
+    former = {  # aliases written as tickers are, such as PCLN of Booking
+        alias: ticker
+        for ticker, company in universe.items()
+        for alias in company.aliases
+        if alias.isalpha() and alias.isupper() and alias not in universe
+    }
+    return _Index(universe, exact, former, phrases)
 
 
 def _spoken_names(company: Company) -> set[tuple[str, ...]]:

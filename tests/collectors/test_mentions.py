@@ -77,3 +77,9 @@ def test_a_universe_of_nobody_finds_nobody() -> None:
 def test_a_very_long_text_is_read_in_one_pass() -> None:
     """A pattern that tried again at every place would not come back within the day."""
     assert find_mentions("$a.b." * 100_000 + "morgan " * 100_000 + "a&" * 100_000, UNIVERSE) == {"A", "JPM"}
+
+
+def test_cashtag_of_a_former_ticker_counts_and_that_of_a_name_does_not() -> None:
+    universe = {"BKNG": company("BKNG", "Booking Holdings Inc.", "Price", "PCLN")}
+    assert find_mentions("$PCLN", universe) == find_mentions("$pcln", universe) == {"BKNG"}
+    assert find_mentions("$PRICE", universe) == frozenset()

@@ -696,6 +696,13 @@ def load_unscored_posts(
     return [Post(*row) for row in rows]
 
 
+def load_sample_of_posts(db: sqlite3.Connection, limit: int) -> list[Post]:
+    """Return about ``limit`` posts, evenly from the first stored to the last; all where there are fewer."""
+    step = max(1, db.execute("SELECT count(*) FROM post").fetchone()[0] // limit)
+    rows = db.execute("SELECT * FROM post WHERE rowid % ? = 0 ORDER BY rowid LIMIT ?", (step, limit))
+    return [Post(*row) for row in rows]
+
+
 def count_scores(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many posts each scorer has scored."""
     rows = db.execute("SELECT scorer, count(*) FROM post_sentiment GROUP BY scorer ORDER BY scorer")

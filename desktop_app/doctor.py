@@ -215,7 +215,10 @@ def _scorer_in_use(db: sqlite3.Connection, models: Path) -> str:
     """Return who scores the next post, without loading FinBERT: its newest name among the scores."""
     from collectors.sentiment import finbert
     from collectors.sentiment.compact import CompactScorer
+    from collectors.sentiment.finbert_fast import fast_scorer_name
 
+    if fast := fast_scorer_name(models):
+        return fast
     if not (models / finbert.FOLDER).exists():
         return CompactScorer().name
     return max((name for name in facts.count_scores(db) if name.startswith("finbert")), default="finbert")

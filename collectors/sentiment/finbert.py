@@ -12,14 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from collectors.errors import BadInput, ConfigurationError
+from collectors.sentiment.bert import BertScorer, TokenArray, TokenLayout
 from collectors.sentiment.scorer import LABELS, FloatArray
 
 logger = logging.getLogger(__name__)
@@ -37,78 +37,38 @@ VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
 BATCH_TOKENS = 1024
 
 
-class FinBert:
-    """A BERT with three labels found by name; long texts are scored in pieces, weighted by their tokens."""
+class FinBert(BertScorer):
+    """The reference path: torch in float32."""
+
+    batch_tokens = BATCH_TOKENS
 
     def __init__(self, name: str, model: Any, tokenizer: Any, columns: Sequence[int]) -> None:
-        self._name = name
-        self._model = model
-        self._tokenizer = tokenizer
-        self._columns = list(columns)  # where the model puts positive, neutral, negative
-        self._piece_tokens = model.config.max_position_embeddings - 2  # beside [CLS] and [SEP]
+        layout = TokenLayout(
+            first=tokenizer.cls_token_id,
+            last=tokenizer.sep_token_id,
+            padding=tokenizer.pad_token_id,
+            piece_tokens=model.config.max_position_embeddings - 2,  # beside [CLS] and [SEP]
+        )
+        super().__init__(name, columns, layout)
+        self.model = model
+        self.tokenizer = tokenizer
 
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def score(self, texts: Sequence[str]) -> FloatArray:
-        """Return (n, 3) positive, neutral, negative; rows sum to 1.
-
-        A text of more tokens than the model reads (512) is cut into pieces of equal length, and their
-        probabilities are averaged with the pieces' tokens as weights: nothing is dropped.
-        """
-        if not texts:
-            return np.empty((0, 3))
-        owners, pieces = self._pieces(texts)
-        scores = np.empty((len(pieces), 3))
-        for rows in _batches([len(piece) for piece in pieces]):
-            scores[rows] = self._forward([pieces[row] for row in rows])
-        weights = np.array([[len(piece)] for piece in pieces], float)
-        total, weight = np.zeros((len(texts), 3)), np.zeros((len(texts), 1))
-        np.add.at(total, owners, scores * weights)
-        np.add.at(weight, owners, weights)
-        mean: FloatArray = total / weight
-        return mean
-
-    def _pieces(self, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
-        """Return the tokens of each piece with [CLS] and [SEP], and the text that each belongs to."""
-        encoded = self._tokenizer(
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        encoded: list[list[int]] = self.tokenizer(
             list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False
         )["input_ids"]
-        first, last = self._tokenizer.cls_token_id, self._tokenizer.sep_token_id
-        owners, pieces = [], []
-        for row, tokens in enumerate(encoded):
-            count = max(1, math.ceil(len(tokens) / self._piece_tokens))
-            size = max(1, math.ceil(len(tokens) / count))
-            for start in range(0, max(1, len(tokens)), size):
-                owners.append(row)
-                pieces.append([first, *tokens[start : start + size], last])
-        return owners, pieces
+        return encoded
 
-    def _forward(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
+    def _logits(self, tokens: TokenArray, lengths: TokenArray) -> FloatArray:
         import torch
 
-        longest = max(map(len, pieces))
-        padding = self._tokenizer.pad_token_id
-        tokens = torch.tensor([[*piece, *[padding] * (longest - len(piece))] for piece in pieces])
-        lengths = torch.tensor([len(piece) for piece in pieces])
-        mask = (torch.arange(longest)[None, :] < lengths[:, None]).long()
+        mask = (np.arange(tokens.shape[1])[None, :] < lengths[:, None]).astype(np.int64)
         with torch.inference_mode():
-            logits = self._model(input_ids=tokens, attention_mask=mask).logits
-        answer: FloatArray = logits.double().softmax(dim=-1)[:, self._columns].numpy()
+            logits = self.model(
+                input_ids=torch.from_numpy(tokens), attention_mask=torch.from_numpy(mask)
+            ).logits
+        answer: FloatArray = logits.double().numpy()
         return answer
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Yield row numbers, longest first, so that a batch holds neighbours in length and little padding."""
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        if batch and lengths[batch[0]] * (len(batch) + 1) > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
 
 
 def load_finbert(folder: Path) -> FinBert:

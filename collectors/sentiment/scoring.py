@@ -15,7 +15,7 @@ from collectors import store
 from collectors.errors import BadInput, StorageError
 from collectors.progress import Progress, silent
 from collectors.records import PostSentiment
-from collectors.sentiment import finbert
+from collectors.sentiment import finbert, finbert_fast
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.scorer import FloatArray, Scorer, label_of, stored_probabilities
 from collectors.sentiment.texts import is_scorable, plain_text, post_text
@@ -23,19 +23,30 @@ from collectors.sentiment.texts import is_scorable, plain_text, post_text
 logger = logging.getLogger(__name__)
 
 SCORE_COLUMNS = ("scorer", "positive", "neutral", "negative", "label")
+TEXTS_TO_COMPARE = 300
 TEXTS_PER_BATCH = 256  # a batch is saved whole: seconds of FinBERT's work
 
 
 def choose_scorer(models_dir: Path, finbert_folder: Path | None = None) -> Scorer:
-    """Return FinBERT where it is installed, else the compact scorer.
+    """Return the fast FinBERT where it was made, else FinBERT where it is installed, else the compact scorer.
 
     ``finbert_folder`` is a local folder of the person's own choice. A FinBERT that is there and cannot
     be loaded is an error, never a silent change of scorer.
     """
+    fast = models_dir / finbert_fast.FAST_FOLDER
+    if finbert_folder is None and (fast.exists() or fast.is_symlink()):
+        return finbert_fast.load_fast_finbert(fast)
     folder = finbert_folder or models_dir / finbert.FOLDER
     if finbert_folder is not None or folder.exists() or folder.is_symlink():
         return finbert.load_finbert(folder)
     return CompactScorer()
+
+
+def load_texts_to_compare(db: sqlite3.Connection, limit: int = TEXTS_TO_COMPARE) -> list[str]:
+    """Return texts of stored posts, spread over all of them, by which two scorers can be compared."""
+    posts = store.load_sample_of_posts(db, 2 * limit)  # a quarter of a forum's posts are removed ones
+    texts = dict.fromkeys(post_text(post.title, post.body) for post in posts)
+    return [text for text in texts if is_scorable(text)][:limit]
 
 
 def score_new_posts(

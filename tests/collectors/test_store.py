@@ -317,3 +317,10 @@ def test_a_record_of_a_newer_program_is_refused_and_kept(filled: sqlite3.Connect
     with pytest.raises(StorageError, match=r"written by a newer Barograph \(it has m999_new\); update"):
         store.open_database(path)
     assert count(filled, "price_bar") == 1
+
+
+def test_sample_of_posts_is_spread_over_all_of_them(db: sqlite3.Connection) -> None:
+    posts = [replace(POST, post_id=f"p{number:03d}") for number in range(100)]
+    store.save_posts(db, posts, [])
+    assert len(store.load_sample_of_posts(db, 1000)) == 100
+    assert [post.post_id for post in store.load_sample_of_posts(db, 4)] == ["p024", "p049", "p074", "p099"]

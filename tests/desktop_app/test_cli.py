@@ -121,6 +121,12 @@ def test_a_part_that_the_model_does_not_have_is_wrong_usage(barograph: Barograph
     assert "astrology" in err
 
 
+def test_finbert_is_made_fast_only_with_posts_to_check_it_on(barograph: Barograph) -> None:
+    code, _, err = barograph("models", "quantise")
+    assert code == 3
+    assert "of which there are 0; collect or import at least 200" in err
+
+
 @pytest.mark.parametrize("command", ["train", "refresh"])
 def test_nothing_stored_tells_what_to_do(barograph: Barograph, command: str) -> None:
     code, _, err = barograph(command)

@@ -156,6 +156,12 @@ def test_posts_are_to_be_scored_again_once_finbert_is_there(home: Path) -> None:
     assert only(home).sentence == "1 post has no score by finbert."
 
 
+def test_posts_are_to_be_scored_again_once_finbert_is_fast(home: Path) -> None:
+    (home / "models" / "finbert-fast").mkdir()
+    (home / "models" / "finbert-fast" / "fast.json").write_text('{"name": "finbert-x@1+int8"}')
+    assert only(home).sentence == "1 post has no score by finbert-x@1+int8."
+
+
 def test_a_model_that_learned_another_scorer_is_told(home: Path) -> None:
     (home / "models" / "m2").mkdir()
     change(home, lambda db: save_trained_model(db, trained("m2", "finbert-x", SESSIONS[1])))

@@ -1,0 +1,100 @@
+"""Texts through a BERT with three labels: pieces, batches and averages, whatever computes the logits."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.sentiment.scorer import FloatArray
+
+TokenArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLayout:
+    """What stands around a text's tokens, and how many the model reads at once without them."""
+
+    first: int
+    last: int
+    padding: int
+    piece_tokens: int
+
+
+class BertScorer(ABC):
+    """Long texts are scored in pieces, weighted by their tokens; short ones in batches of like length."""
+
+    batch_tokens: int  # padded tokens per batch; a text longer than that is a batch of its own
+
+    def __init__(self, name: str, columns: Sequence[int], layout: TokenLayout) -> None:
+        self._name = name
+        self.columns = list(columns)  # where the model puts positive, neutral, negative
+        self.layout = layout
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @abstractmethod
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each text, without those around it."""
+
+    @abstractmethod
+    def _logits(self, tokens: TokenArray, lengths: TokenArray) -> FloatArray:
+        """Return (n, 3) in the model's own order for padded tokens (n, longest)."""
+
+    def score(self, texts: Sequence[str]) -> FloatArray:
+        """Return (n, 3) positive, neutral, negative; rows sum to 1.
+
+        A text of more tokens than the model reads (512) is cut into pieces of equal length, and their
+        probabilities are averaged with the pieces' tokens as weights: nothing is dropped.
+        """
+        if not texts:
+            return np.empty((0, 3))
+        owners, pieces = self._pieces(texts)
+        scores = np.empty((len(pieces), 3))
+        for rows in batches([len(piece) for piece in pieces], self.batch_tokens):
+            scores[rows] = self._forward([pieces[row] for row in rows])
+        weights = np.array([[len(piece)] for piece in pieces], float)
+        total, weight = np.zeros((len(texts), 3)), np.zeros((len(texts), 1))
+        np.add.at(total, owners, scores * weights)
+        np.add.at(weight, owners, weights)
+        mean: FloatArray = total / weight
+        return mean
+
+    def _pieces(self, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+        """Return the tokens of each piece with those around it, and the text that each belongs to."""
+        owners, pieces = [], []
+        for row, tokens in enumerate(self._tokens(texts)):
+            count = max(1, math.ceil(len(tokens) / self.layout.piece_tokens))
+            size = max(1, math.ceil(len(tokens) / count))
+            for start in range(0, max(1, len(tokens)), size):
+                owners.append(row)
+                pieces.append([self.layout.first, *tokens[start : start + size], self.layout.last])
+        return owners, pieces
+
+    def _forward(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
+        lengths = np.array([len(piece) for piece in pieces])
+        tokens = np.full((len(pieces), lengths.max()), self.layout.padding)
+        for row, piece in enumerate(pieces):
+            tokens[row, : len(piece)] = piece
+        logits = self._logits(tokens, lengths)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        answer: FloatArray = (powers / powers.sum(axis=1, keepdims=True))[:, self.columns]
+        return answer
+
+
+def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Yield row numbers, longest first, so that a batch holds neighbours in length and little padding."""
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        if batch and lengths[batch[0]] * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

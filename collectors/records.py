@@ -84,6 +84,14 @@ class PostMention:
 
 
 @dataclass(frozen=True, slots=True)
+class PostText:
+    """The hash of a post's normalised text; removed and empty posts have none."""
+
+    post_id: str
+    text_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostSentiment:
     """Probabilities (sum 1) that a scorer gave a post; ``scorer`` names the model and its revision."""
 

@@ -150,6 +150,22 @@ def m003_deleted_posts(db: Database) -> None:
     )
 
 
+@migrations()
+def m004_post_text(db: Database) -> None:
+    """What a post says, as the hash of its normalised text: copies are found by it."""
+    run_script(
+        db,
+        """
+        CREATE TABLE post_text (
+            post_id TEXT PRIMARY KEY REFERENCES post (post_id),
+            text_hash TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX post_text_by_hash ON post_text (text_hash);
+        """,
+    )
+    run_script(db, APPEND_ONLY.format(table="post_text"))
+
+
 FIRST_TABLES = (
     "price_bar",
     "corporate_action",
@@ -160,7 +176,7 @@ FIRST_TABLES = (
     "earnings_announcement",
     "job_run",
 )
-FACT_TABLES = (*FIRST_TABLES, "price_flag")
+FACT_TABLES = (*FIRST_TABLES, "price_flag", "post_text")
 
 
 def run_script(db: Database, script: str) -> None:

@@ -21,6 +21,7 @@ from collectors.records import (
     Post,
     PostMention,
     PostSentiment,
+    PostText,
     PriceBar,
     PriceFlag,
 )
@@ -282,11 +283,21 @@ def blank_posts(db: sqlite3.Connection, post_ids: Iterable[str]) -> int:
         return db.total_changes - before
 
 
-def save_sentiment(db: sqlite3.Connection, scores: Iterable[PostSentiment]) -> int:
-    """Save scores beside those of other scorers; a post keeps its first score by a scorer."""
-    return _insert_new(
-        db, "INSERT INTO post_sentiment VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", scores
-    )
+def save_sentiment(
+    db: sqlite3.Connection, scores: Iterable[PostSentiment], texts: Iterable[PostText] = ()
+) -> int:
+    """Save scores beside those of other scorers; a post keeps its first score by a scorer.
+
+    ``texts`` are the hashes of what was scored, by which later copies get the same score.
+    """
+    with writing(db):
+        db.executemany("INSERT INTO post_text VALUES (?, ?) ON CONFLICT DO NOTHING", map(astuple, texts))
+        before = db.total_changes
+        db.executemany(
+            "INSERT INTO post_sentiment VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            map(astuple, scores),
+        )
+        return db.total_changes - before
 
 
 def save_macro(db: sqlite3.Connection, observations: Iterable[MacroObservation], recorded_at: str) -> int:
@@ -682,6 +693,21 @@ def load_scores(db: sqlite3.Connection, post_ids: Sequence[str]) -> dict[str, li
     ):
         scores[row[0]].append(PostSentiment(*row))
     return scores
+
+
+def load_scores_of_texts(
+    db: sqlite3.Connection, scorer: str, hashes: Sequence[str]
+) -> dict[str, tuple[float, float, float]]:
+    """Return (positive, neutral, negative) that a scorer gave to texts before, by their hash."""
+    rows = _select_in(
+        db,
+        "SELECT text_hash, positive, neutral, negative FROM post_text JOIN post_sentiment USING (post_id) "
+        "WHERE scorer = ? {tickers} ORDER BY text_hash, post_id",
+        (scorer,),
+        hashes,
+        column="text_hash",
+    )
+    return {row[0]: row[1:] for row in rows}
 
 
 def load_unscored_posts(

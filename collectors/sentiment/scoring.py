@@ -14,7 +14,7 @@ import numpy as np
 from collectors import store
 from collectors.errors import BadInput, StorageError
 from collectors.progress import Progress, silent
-from collectors.records import PostSentiment
+from collectors.records import PostSentiment, PostText
 from collectors.sentiment import finbert, finbert_fast
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.scorer import FloatArray, Scorer, label_of, stored_probabilities
@@ -60,21 +60,28 @@ def score_new_posts(
     """Score the posts that this scorer has not scored yet, and return how many were.
 
     Other scorers' scores stay. Removed and empty posts get no score: they are passed over, once in
-    each run. Batches are saved as they are done, so a run that was stopped goes on where it was.
+    each run. A text that this scorer read before, in this run or an earlier one, gets the score it got
+    then. Batches are saved as they are done, so a run that was stopped goes on where it was.
     """
     total = store.count_unscored_posts(db, scorer.name)
-    seen: dict[bytes, FloatArray] = {}
+    seen: dict[str, FloatArray] = {}
     after, done, saved = "", 0, 0
     while posts := store.load_unscored_posts(db, scorer.name, after, batch):
         after = posts[-1].post_id
-        scores = score_texts([post_text(post.title, post.body) for post in posts], scorer, seen)
+        texts = [post_text(post.title, post.body) for post in posts]
+        hashes = [text_hash(text) for text in texts]
+        new = [key for key in dict.fromkeys(hashes) if key not in seen]
+        stored = store.load_scores_of_texts(db, scorer.name, new)
+        seen.update({key: np.array(score) for key, score in stored.items()})
+        rows = [
+            (post.post_id, key, row.tolist())
+            for post, key, row in zip(posts, hashes, score_texts(texts, scorer, seen), strict=True)
+            if not np.isnan(row[0])
+        ]
         saved += store.save_sentiment(
             db,
-            [
-                PostSentiment(post.post_id, scorer.name, float(row[0]), float(row[1]), float(row[2]), now)
-                for post, row in zip(posts, scores, strict=True)
-                if not np.isnan(row[0])
-            ],
+            [PostSentiment(post_id, scorer.name, row[0], row[1], row[2], now) for post_id, _, row in rows],
+            [PostText(post_id, key) for post_id, key, _ in rows],
         )
         done += len(posts)
         progress("score posts", done, max(done, total), scorer.name)
@@ -83,7 +90,7 @@ def score_new_posts(
 
 
 def score_texts(
-    texts: Sequence[str], scorer: Scorer, seen: dict[bytes, FloatArray] | None = None
+    texts: Sequence[str], scorer: Scorer, seen: dict[str, FloatArray] | None = None
 ) -> FloatArray:
     """Return (n, 3) positive, neutral, negative at the stored precision; NaN where a text says nothing.
 
@@ -91,12 +98,17 @@ def score_texts(
     scores by hash between the calls of one run.
     """
     seen = {} if seen is None else seen
-    keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16] for text in texts]
+    keys = [text_hash(text) for text in texts]
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in seen and is_scorable(text)}
     if new:
         seen.update(zip(new, stored_probabilities(scorer.score(list(new.values()))), strict=True))
     nothing_said = np.full(3, np.nan)
     return np.array([seen.get(key, nothing_said) for key in keys]).reshape(-1, 3)
+
+
+def text_hash(text: str) -> str:
+    """Return 32 hexadecimal digits by which two normalised texts are taken for the same."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def score_text_file(in_path: Path, out_path: Path, scorer: Scorer, *, progress: Progress = silent) -> int:
@@ -114,7 +126,7 @@ def score_text_file(in_path: Path, out_path: Path, scorer: Scorer, *, progress: 
     """
     columns, rows = _read_texts(in_path)
     place = columns.index("text")
-    seen: dict[bytes, FloatArray] = {}
+    seen: dict[str, FloatArray] = {}
     aside = out_path.with_name(out_path.name + ".partial")
     try:
         with aside.open("w", encoding="utf-8", newline="") as file:

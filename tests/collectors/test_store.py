@@ -21,6 +21,7 @@ from collectors.records import (
     Post,
     PostMention,
     PostSentiment,
+    PostText,
     PriceBar,
     PriceFlag,
 )
@@ -56,7 +57,7 @@ def save_everything(db: sqlite3.Connection) -> list[int]:
         store.save_price_bars(db, [BAR], RECORDED),
         store.save_corporate_actions(db, [SPLIT], RECORDED),
         store.save_posts(db, [POST], [PostMention("t3_a", "KO")]),
-        store.save_sentiment(db, [SCORE]),
+        store.save_sentiment(db, [SCORE], [PostText("t3_a", "ab" * 16)]),
         store.save_macro(db, [CPI], RECORDED),
         store.save_earnings(db, [REPORT]),
         store.save_flags(db, [DOUBT]),

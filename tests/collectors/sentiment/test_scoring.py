@@ -84,6 +84,24 @@ def test_equal_texts_are_scored_once_in_a_run(db: sqlite3.Connection) -> None:
     assert scorer.asked == ["to the moon", "bankrupt", "board meets"]
 
 
+def test_copy_of_a_text_scored_in_an_earlier_run_gets_its_score(db: sqlite3.Connection) -> None:
+    scorer = Counting()
+    score_new_posts(db, scorer, now=NOW)
+    scorer.asked = []
+    copies = [
+        Post(f"q{i}", "reddit", "wsb", "", body, 1, 0, NOW, NOW) for i, body in enumerate(["bankrupt", "up"])
+    ]
+    store.save_posts(db, copies, [])
+    assert score_new_posts(db, scorer, now=NOW) == 2
+    assert scorer.asked == ["up"]
+    first, copy = (row[2:5] for row in scores_of(db) if row[0] in ("p2", "q0"))
+    assert first == copy
+    other = Counting()
+    other.name = "compact-other"
+    score_new_posts(db, other, now=NOW)
+    assert other.asked == ["to the moon", "bankrupt", "board meets", "up"]
+
+
 def test_scorer_that_breaks_keeps_the_batches_before(db: sqlite3.Connection) -> None:
     class Breaking(Counting):
         def score(self, texts: Sequence[str]) -> FloatArray:

@@ -325,3 +325,14 @@ def test_sample_of_posts_is_spread_over_all_of_them(db: sqlite3.Connection) -> N
     store.save_posts(db, posts, [])
     assert len(store.load_sample_of_posts(db, 1000)) == 100
     assert [post.post_id for post in store.load_sample_of_posts(db, 4)] == ["p024", "p049", "p074", "p099"]
+
+
+def test_what_was_said_before_is_counted_as_of_each_post(db: sqlite3.Connection) -> None:
+    days = {"a": "2020-01-02", "b": "2020-01-03", "c": "2020-01-04"}
+    posts = [replace(POST, post_id=name, available_at=f"{day}T12:00:00Z") for name, day in days.items()]
+    store.save_posts(db, posts, [PostMention(name, "KO") for name in days])
+    texts = [PostText("a", "x"), PostText("b", "y"), PostText("c", "x")]
+    store.save_sentiment(db, [replace(SCORE, post_id=name) for name in days], texts)
+    assert [row[5] for row in store.load_read_posts(db, "2020-01-05", SCORE.scorer)] == [1, 1, 2]
+    assert [row[5] for row in store.load_read_posts(db, "2020-01-04", SCORE.scorer)] == [1, 1]
+    assert store.load_read_posts(db, "2020-01-05", SCORE.scorer, ["PEP"]) == []

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +29,10 @@ class TokenLayout:
 
 
 class BertScorer(ABC):
-    """Long texts are scored in pieces, weighted by their tokens; short ones in batches of like length."""
+    """Long texts are scored in pieces, weighted by their tokens; short ones in batches of like length.
+
+    Each core computes batches of its own: several cores on one batch of this size wait for each other.
+    """
 
     batch_tokens: int  # padded tokens per batch; a text longer than that is a batch of its own
 
@@ -47,6 +53,10 @@ class BertScorer(ABC):
     def _logits(self, tokens: TokenArray, lengths: TokenArray) -> FloatArray:
         """Return (n, 3) in the model's own order for padded tokens (n, longest)."""
 
+    def _one_thread_each(self) -> AbstractContextManager[None]:
+        """Return a context in which a batch is computed by the one thread that asks for it."""
+        return nullcontext()
+
     def score(self, texts: Sequence[str]) -> FloatArray:
         """Return (n, 3) positive, neutral, negative; rows sum to 1.
 
@@ -57,8 +67,12 @@ class BertScorer(ABC):
             return np.empty((0, 3))
         owners, pieces = self._pieces(texts)
         scores = np.empty((len(pieces), 3))
-        for rows in batches([len(piece) for piece in pieces], self.batch_tokens):
+
+        def forward(rows: list[int]) -> None:
             scores[rows] = self._forward([pieces[row] for row in rows])
+
+        with self._one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as cores:
+            list(cores.map(forward, batches([len(piece) for piece in pieces], self.batch_tokens)))
         weights = np.array([[len(piece)] for piece in pieces], float)
         total, weight = np.zeros((len(texts), 3)), np.zeros((len(texts), 1))
         np.add.at(total, owners, scores * weights)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,17 @@ class FinBert(BertScorer):
             list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False
         )["input_ids"]
         return encoded
+
+    @contextmanager
+    def _one_thread_each(self) -> Iterator[None]:
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
     def _logits(self, tokens: TokenArray, lengths: TokenArray) -> FloatArray:
         import torch

@@ -186,7 +186,7 @@ def _open(folder: Path, name: str, columns: Sequence[int], layout: TokenLayout) 
     from tokenizers import Tokenizer
 
     options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads sleep
+    options.intra_op_num_threads = 1  # see BertScorer
     options.log_severity_level = 3
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     tokenizer.no_truncation()

@@ -85,6 +85,18 @@ def test_company_and_order_do_not_change_a_stored_score(scorer: FinBert) -> None
     assert (together == alone).mean() > 0.9
 
 
+def test_scoring_leaves_the_number_of_threads_as_it_was(scorer: FinBert) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        scorer.score(TEXTS)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_long_text_is_the_mean_of_its_pieces(scorer: FinBert) -> None:
     long, words = " ".join(["profit up"] * 60), ["profit up"] * 20  # 120 tokens: two pieces of 60
     first, second = " ".join(["profit up"] * 30), " ".join(["profit up"] * 30)

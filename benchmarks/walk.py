@@ -3,8 +3,8 @@
     python benchmarks/walk.py BACKTEST.csv [BACKTEST.csv ...] [--min-forecasts 254]
 
 The files may hold a model each; only forecasts count that all models made. Where a ticker's forecasts begin
-after the first session of the file, the first --min-forecasts of them are left out: with the year of returns that
-a baseline waits for, a ticker counts from 504 days of history on.
+after the first session of the file, the first --min-forecasts of them are left out: with the year of returns
+that a baseline waits for, a ticker counts from 504 days of history on.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from collectors.store import (
     load_actions,
     load_bars,
     load_closing_instants,
-    load_earnings,
     load_newest_sessions,
     load_posts,
     load_scored_posts,
@@ -41,8 +40,8 @@ from desktop_app.words import (
     short_count,
 )
 from desktop_app.words import day as day_in_words
-from fusion_model.findings import FUSION_MODEL, Forecast
-from fusion_model.store import last_forecast_session, load_forecasts
+from fusion_model.findings import FUSION_MODEL, HORIZONS, ExpectedReport, Forecast
+from fusion_model.store import last_forecast_session, load_expected_report, load_forecasts
 from fusion_model.store import load_scores as load_scorecard
 
 LATEST = "9999"  # an instant after every other: all that is known now
@@ -82,6 +81,20 @@ class DaySentiment:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportMark:
+    """The next earnings report on the fan: the session that is expected to react to it.
+
+    ``announced`` tells a date that the company gave from one expected by habit; ``caption`` is short,
+    ``text`` a sentence.
+    """
+
+    position: int
+    announced: bool
+    caption: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What is known about one ticker, as of its newest session.
 
@@ -100,6 +113,7 @@ class Snapshot:
     splits: tuple[tuple[int, float], ...]
     forecasts: tuple[PriceForecast, ...]
     forecast_position: int
+    next_report: ReportMark | None
     words: ForecastWords | None
     alerts: tuple[Alert, ...]
 
@@ -244,8 +258,8 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
     stored = _newest_forecasts(db, [ticker]).get(ticker, [])
     forecasts = tuple(_in_currency(forecast, splits) for forecast in stored)
     closing = [bar.close for bar in bars]
-    announced = [(on, at_time) for _, on, at_time, _ in load_earnings(db, instants[-1], [ticker])]
-    report = next_report(announced, sessions[-1])
+    position = bisect_left(sessions, forecasts[0].as_of_session) if forecasts else len(bars) - 1
+    report = load_expected_report(db, ticker, forecasts[0].as_of_session) if forecasts else None
     return Snapshot(
         ticker=ticker,
         name=company_name(ticker),
@@ -257,9 +271,23 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
         sentiment=_daily_sentiment(load_scored_posts(db, ticker), instants),
         splits=tuple((bisect_left(sessions, session), ratio) for session, ratio in splits),
         forecasts=forecasts,
-        forecast_position=bisect_left(sessions, forecasts[0].as_of_session) if forecasts else len(bars) - 1,
-        words=forecast_in_words(ticker, forecasts, load_scorecard(db), sessions[-1], report),
+        forecast_position=position,
+        next_report=_report_mark(report, position),
+        words=forecast_in_words(ticker, forecasts, load_scorecard(db), sessions[-1], next_report(report)),
         alerts=tuple(load_alerts(db, settings, ticker)),
+    )
+
+
+def _report_mark(report: ExpectedReport | None, position: int) -> ReportMark | None:
+    """Return the mark of a report inside the fan that begins at a bar."""
+    if report is None or not 0 < report.sessions_ahead <= HORIZONS[-1]:
+        return None
+    announced = report.certainty == "announced"
+    return ReportMark(
+        position=position + report.sessions_ahead,
+        announced=announced,
+        caption=("◆ " if announced else "◇ ~") + day_in_words(report.report_on, year=False),
+        text=next_report(report),
     )
 
 
@@ -342,11 +370,27 @@ def legend(snapshot: Snapshot, bundle: int, averages: Sequence[str], fan: str, m
         parts.append(f"mean of {means} sessions")
     if snapshot.forecasts:
         parts.append(f'<span style="color:{fan}">◢ forecast: median, 50, 80, 95 %</span>')
+    if snapshot.next_report is not None:
+        announced = snapshot.next_report.announced
+        parts.append("◆ next report, announced" if announced else "◇ next report, expected")
     if snapshot.alerts:
         parts.append(f'<span style="color:{mark}">▼ unusual day</span>')
     if snapshot.splits:
         parts.append("splits adjusted, dividends not")
     return " &nbsp;·&nbsp; ".join(parts)
+
+
+def chart_in_words(snapshot: Snapshot) -> str:
+    """Return what the chart shows, for those who hear the screen."""
+    parts = [
+        f"{snapshot.ticker}: {count(len(snapshot.bars), 'session')} through",
+        describe_bar(snapshot, len(snapshot.bars) - 1) + ".",
+    ]
+    if snapshot.words is not None:
+        parts.append(snapshot.words.headline)
+    if snapshot.next_report is not None:
+        parts.append(snapshot.next_report.text)
+    return " ".join(parts)
 
 
 def strip_note(snapshot: Snapshot) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
-from fusion_model.findings import FUSION_MODEL, QUANTILE_LEVELS, ScoreRow
+from fusion_model.findings import FUSION_MODEL, QUANTILE_LEVELS, ExpectedReport, ScoreRow
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 BASELINE_NAMES = {
@@ -18,7 +18,6 @@ BASELINE_NAMES = {
     "gjr_garch_fhs": "GJR-GARCH with filtered historical simulation",
     "lightgbm_quantiles": "LightGBM quantiles",
 }
-QUARTER = timedelta(days=91)  # from one earnings report to the next, until its date is known
 CLEAR_DIFFERENCE = 2.0  # |t| of the Diebold-Mariano test; below it two methods cannot be told apart
 
 
@@ -175,19 +174,23 @@ def forecast_in_words(
     )
 
 
-def next_report(announcements: Iterable[tuple[str, str]], last_session: str) -> str:
-    """Say when a company reports next, from (date, time of day) of what was announced; empty without any."""
-    dates = dict(sorted(announcements))
-    if not dates:
+def next_report(report: ExpectedReport | None) -> str:
+    """Say when a company reports next, as its forecasts knew it; empty where no calendar was stored then."""
+    if report is None:
         return ""
-    ahead = [on for on in dates if on > last_session]
-    if ahead:
-        when = {"pre": ", before the open", "post": ", after the close"}.get(dates[ahead[0]], "")
-        return f"Earnings report on {day(ahead[0])}{when}: ranges that reach past it are wider."
-    expected = (date.fromisoformat(max(dates)) + QUARTER).isoformat()
-    if expected <= last_session:
+    if report.certainty == "unknown":
         return "When the next earnings report comes is not known: ranges leave it out."
-    return f"The next earnings report is expected around {day(expected)}; its date is not known yet."
+    if report.certainty == "expected":
+        return (
+            f"The next earnings report is expected around {day(report.report_on)} (a quarter after the last "
+            "one); its date was not announced yet."
+        )
+    return f"Earnings report announced for {report_day(report.report_on, report.time_of_day)}."
+
+
+def report_day(report_on: str, time_of_day: str) -> str:
+    """Return the date of a report with its place in the trading day, as far as that is told."""
+    return day(report_on) + {"pre": ", before the open", "post": ", after the close"}.get(time_of_day, "")
 
 
 def _as_of(forecast: PriceForecast, last_session: str) -> str:

@@ -70,6 +70,24 @@ class Anomaly:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedReport:
+    """When a company reports next, as it was known at the close that its forecasts were made at.
+
+    ``certainty`` is announced, expected (the last report plus 91 days) or unknown: then the other fields
+    are empty. ``time_of_day`` is pre, post or unknown; ``reaction_session`` is the first that trades on the
+    report, ``sessions_ahead`` of ``as_of_session``.
+    """
+
+    ticker: str
+    as_of_session: str
+    certainty: str
+    report_on: str = ""
+    time_of_day: str = "unknown"
+    reaction_session: str = ""
+    sessions_ahead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreRow:
     """How one model did at one horizon on forecasts that have come true, beside one baseline.
 

@@ -19,7 +19,7 @@ from collectors.market_calendar import is_session, last_session_on_or_before, se
 from collectors.progress import HeardHere, Progress, silent
 from fusion_model import store
 from fusion_model.advice.anomalies import find_anomalies
-from fusion_model.dataset.panel import Panel, load_panel
+from fusion_model.dataset.panel import Panel, load_expected_reports, load_panel
 from fusion_model.errors import NoModel, NotEnoughHistory
 from fusion_model.evaluation.backtest import BacktestReport, Forecaster, panel_digest, run_backtest
 from fusion_model.evaluation.fold_jobs import Hire, nobody
@@ -180,9 +180,11 @@ def refresh(
         before = panel.sessions[panel.position(session) - 1]
         said = store.load_forecasts(db, before) or forecaster.predict(panel, before)
         made, found = forecaster.predict(panel, session), find_anomalies(panel.until(session), said)
+        reports = load_expected_reports(db, session, sorted({said.ticker for said in made}))
         with facts.writing(db):
             store.save_forecasts(db, made, now)
             store.save_anomalies(db, found, now)
+            store.save_expected_reports(db, reports, now)
         forecasts += made
         anomalies += found
         progress("forecasting", done, len(wanted), session)

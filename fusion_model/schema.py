@@ -9,7 +9,7 @@ from fusion_model.findings import QUANTILE_NAMES
 
 migrations = Migrations("fusion_model")
 
-FINDING_TABLES = ("forecast", "anomaly", "trained_model", "score_row")
+FINDING_TABLES = ("forecast", "anomaly", "trained_model", "score_row", "expected_report")
 
 
 @migrations()
@@ -83,5 +83,28 @@ def m001_findings(db: Database) -> None:
         ) STRICT;
         """,
     )
-    for table in FINDING_TABLES:
+    for table in ("forecast", "anomaly", "trained_model", "score_row"):
         run_script(db, APPEND_ONLY.format(table=table))
+
+
+@migrations()
+def m002_expected_report(db: Database) -> None:
+    """The next earnings report, as it was known when a session's forecasts were made."""
+    run_script(
+        db,
+        """
+        CREATE TABLE expected_report (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            as_of_session TEXT NOT NULL,
+            certainty TEXT NOT NULL CHECK (certainty IN ('announced', 'expected', 'unknown')),
+            report_on TEXT NOT NULL,
+            time_of_day TEXT NOT NULL CHECK (time_of_day IN ('pre', 'post', 'unknown')),
+            reaction_session TEXT NOT NULL,
+            sessions_ahead INTEGER NOT NULL,
+            found_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX expected_report_by_ticker ON expected_report (ticker, as_of_session);
+        """,
+    )
+    run_script(db, APPEND_ONLY.format(table="expected_report"))

@@ -12,6 +12,7 @@ from fusion_model.findings import (
     FUSION_MODEL,
     QUANTILE_NAMES,
     Anomaly,
+    ExpectedReport,
     Forecast,
     ScoreRow,
     TrainedModel,
@@ -31,6 +32,7 @@ FORECAST_COLUMNS = (
     "volatility",
     "scorer",
 )
+REPORT_COLUMNS = tuple(field.name for field in fields(ExpectedReport))
 SCORE_COLUMNS = tuple(field.name for field in fields(ScoreRow))
 
 
@@ -119,6 +121,31 @@ def load_anomalies(
         (ticker, ticker, first_session, last_session),
     )
     return [Anomaly(*row) for row in rows]
+
+
+def save_expected_reports(db: sqlite3.Connection, reports: Iterable[ExpectedReport], found_at: str) -> int:
+    """Save what was known of the next reports; what is stored already adds nothing. Return the rows added."""
+    added = 0
+    with writing(db):
+        for report in reports:
+            if load_expected_report(db, report.ticker, report.as_of_session) != report:
+                marks = ", ".join("?" * (len(REPORT_COLUMNS) + 1))
+                db.execute(
+                    f"INSERT INTO expected_report ({', '.join(REPORT_COLUMNS)}, found_at) VALUES ({marks})",
+                    (*astuple(report), found_at),
+                )
+                added += 1
+    return added
+
+
+def load_expected_report(db: sqlite3.Connection, ticker: str, as_of_session: str) -> ExpectedReport | None:
+    """Return the newest finding on a ticker's next report at one close, or None."""
+    row = db.execute(
+        f"SELECT {', '.join(REPORT_COLUMNS)} FROM expected_report "
+        "WHERE ticker = ? AND as_of_session = ? ORDER BY id DESC LIMIT 1",
+        (ticker, as_of_session),
+    ).fetchone()
+    return ExpectedReport(*row) if row else None
 
 
 def save_trained_model(db: sqlite3.Connection, trained: TrainedModel) -> None:

@@ -124,7 +124,7 @@ def write_archives(folder: Path, change_prices: Change, later: LaterRows) -> Non
 
 
 def forecast_csv(folder: Path, home: Path) -> tuple[bytes, bytes]:
-    """Import, score, train, refresh, export, as the command line does; return both CSVs."""
+    """Import, score, train, refresh, export, as the command line does; return what was said, and found."""
     with closing(open_home(home)) as db:
         archives.import_prices(db, [folder / f"{ticker}.csv" for ticker in TICKERS], now=NOW)
         archives.import_macro(db, [folder / "DGS10.macro.csv"], now=NOW)
@@ -137,8 +137,10 @@ def forecast_csv(folder: Path, home: Path) -> tuple[bytes, bytes]:
         found = db.execute("SELECT count(*) FROM anomaly").fetchone()[0]
         if found:
             export_anomalies(db, home / "anomalies.csv")
+        reports = db.execute("SELECT * FROM expected_report ORDER BY ticker").fetchall()
     anomalies = home / "anomalies.csv"
-    return (home / "forecasts.csv").read_bytes(), anomalies.read_bytes() if anomalies.exists() else b""
+    unusual = anomalies.read_bytes() if anomalies.exists() else b""
+    return (home / "forecasts.csv").read_bytes(), unusual + repr(reports).encode()
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +181,8 @@ def test_the_forecast_is_there(honest: tuple[bytes, bytes]) -> None:
     lines = honest[0].decode().splitlines()
     assert len(lines) == 1 + len(TICKERS) * 3
     assert "compact" in lines[1]
+    assert honest[1].count(AS_OF.encode()) >= len(TICKERS)
+    assert b"'expected'" in honest[1] or b"'announced'" in honest[1]
 
 
 def test_deleting_the_future_changes_no_byte(honest: tuple[bytes, bytes], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from desktop_app.gui.charts import PriceChart
 from desktop_app.gui.tables import EmptyState, label, set_role
 from desktop_app.gui.theme import Theme
-from desktop_app.snapshot import Snapshot, describe_bar, legend, strip_note
+from desktop_app.snapshot import Snapshot, chart_in_words, describe_bar, legend, strip_note
 from desktop_app.words import money, percent
 
 RANGES: tuple[tuple[str, int | None], ...] = (
@@ -116,6 +116,7 @@ class ChartPanel(QFrame):
         if before is None or before.ticker != snapshot.ticker:
             self._show_range(self._range)
         self._show_legend(self.chart.theme)
+        self.chart.setAccessibleDescription(chart_in_words(snapshot))
         self._describe(-1)
 
     def show_theme(self, theme: Theme) -> None:

@@ -15,7 +15,7 @@ from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPicture, QPolygonF
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop_app.gui.theme import Theme
-from desktop_app.snapshot import DaySentiment, Snapshot
+from desktop_app.snapshot import DaySentiment, ReportMark, Snapshot
 from desktop_app.words import MONTHS, PriceForecast, short_count
 
 PIXELS_PER_CANDLE = 4.0  # narrower candles are drawn as one of several sessions
@@ -393,7 +393,7 @@ class PriceChart(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._view = pg.GraphicsLayoutWidget()
-        self._view.setAccessibleName("Price chart")
+        self.setAccessibleName("Price chart")
         self._view.ci.layout.setContentsMargins(0, 0, 4, 0)
         self._view.ci.layout.setVerticalSpacing(2)
         layout.addWidget(self._view)
@@ -440,6 +440,8 @@ class PriceChart(QWidget):
         self._days, self._fan = SentimentItem(theme), FanItem(theme)
         self._averages: list[Any] = []
         self._marks = MarksItem(theme)
+        self._report = pg.InfiniteLine(angle=90, pen=_line(theme.text, Qt.PenStyle.DotLine))
+        self._report_caption = pg.TextItem(color=theme.text, anchor=(0.5, 1), fill=_faint(theme.panel, 200))
         self._now = pg.InfiniteLine(angle=90, pen=_line(theme.muted, Qt.PenStyle.DashLine))
         self._cursors = [
             pg.InfiniteLine(angle=90, pen=_line(theme.muted, Qt.PenStyle.DashLine)) for _ in range(3)
@@ -454,7 +456,9 @@ class PriceChart(QWidget):
             for item in (cursor, chosen):
                 item.hide()
                 plot.addItem(item, ignoreBounds=True)
-        for item in (self._fan, self._candles, self._marks, self._now):
+        for item in (
+            self._fan, self._candles, self._marks, self._now, self._report, self._report_caption,
+        ):  # fmt: skip
             self._price.addItem(item, ignoreBounds=True)
         self._volumes.addItem(self._columns, ignoreBounds=True)
         self._strip.addItem(self._days, ignoreBounds=True)
@@ -478,6 +482,7 @@ class PriceChart(QWidget):
         self._days.show_days(snapshot.sentiment.get(snapshot.scorer, ()))
         self._fan.show_forecasts(snapshot.forecasts, snapshot.forecast_position)
         self._now.setPos(snapshot.forecast_position)
+        self._show_report(snapshot.next_report)
         self._show_averages(snapshot)
         self._marks.show_days(snapshot.unusual_positions(), self._highs)
         self.choose_day(-1)
@@ -518,6 +523,20 @@ class PriceChart(QWidget):
             self._price.addItem(line, ignoreBounds=True)
             self._averages.append(line)
 
+    def _show_report(self, report: ReportMark | None) -> None:
+        """Mark the session of the fan that is expected to react to the next earnings report."""
+        for item in (self._report, self._report_caption):
+            item.setVisible(report is not None)
+        if report is not None:
+            self._report.setPos(report.position)
+            self._report_caption.setText(report.caption)
+
+    def shown_report(self) -> tuple[int, str] | None:
+        """Return position and caption of the next report on the fan, None where none is drawn."""
+        if not self._report.isVisible():
+            return None
+        return int(self._report.value()), self._report_caption.toPlainText()
+
     def _fit_heights(self) -> None:
         """Fit each plot's height to what is visible."""
         if self._snapshot is None:
@@ -533,6 +552,7 @@ class PriceChart(QWidget):
                 low, high = min(low, self._fan.low), max(high, self._fan.high)
             room = max(high - low, high * 1e-4) * 0.07
             self._price.setYRange(low - room, high + room, padding=0)
+            self._report_caption.setPos(self._report.value(), low - room)
             size = sessions_per_candle(right - left, self._price.getViewBox().width())
             part = self._volume[first:last]
             whole = np.add.reduceat(part, np.arange(0, len(part), size)) / size

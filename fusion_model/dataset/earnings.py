@@ -21,7 +21,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion_model.findings import HORIZONS
+from fusion_model.findings import HORIZONS, ExpectedReport
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Announcement: TypeAlias = tuple[str, str, str, str]  # ticker, announced_on, time_of_day, available_at
@@ -30,6 +30,7 @@ QUARTER = timedelta(days=91)
 SAME_QUARTER = timedelta(days=45)  # a date this close to another one is that one, moved
 KNOWN_AHEAD = 10  # sessions
 BEYOND = 40  # sessions after the panel's end that an announced date may lie in
+REPORT_REACH = 70  # sessions, a little more than a quarter: how far ahead the next report is looked for
 PRIOR_EVENTS = 6.0  # weight of all stocks' mean size in a stock's own
 PRIOR_POOL = 20.0  # events of size 1 that the pooled mean begins with
 SIZE_CAP = 60.0  # of one squared standardised reaction
@@ -40,6 +41,7 @@ class _Event:
     """One announcement of one ticker: from which row it was known, and which rows react by what share."""
 
     announced_on: date
+    time_of_day: str
     known_from: int
     reactions: tuple[tuple[int, float], ...]
 
@@ -92,7 +94,8 @@ def _events(rows: Iterable[Announcement], sessions: Sequence[str], closes: Seque
             continue
         split = [(same, 1.0 - share), (later, share)] if same != later else [(same, 1.0)]
         reactions = tuple((row, weight) for row, weight in split if weight > 0.0)
-        events.append(_Event(date.fromisoformat(announced_on), bisect_left(closes, available_at), reactions))
+        known_from = bisect_left(closes, available_at)
+        events.append(_Event(date.fromisoformat(announced_on), time_of_day, known_from, reactions))
     return events
 
 
@@ -100,23 +103,10 @@ def _fill(calendar: FloatArray, events: Sequence[_Event], sessions: Sequence[str
     """Write one ticker's (T, 1 + H)."""
     T = len(calendar)
     for place, event in enumerate(events):
-        told = [
-            earlier
-            for earlier in events[:place]
-            if abs(earlier.announced_on - event.announced_on) < SAME_QUARTER
-            and earlier.first < event.known_from
-        ]
-        if told:
-            continue  # another source told it after it had happened
-        moved = [
-            later.known_from
-            for later in events[place + 1 :]
-            if abs(later.announced_on - event.announced_on) < SAME_QUARTER
-        ]
-        if moved and moved[0] <= event.first:
-            stop = moved[0]  # another date took its place before it came
-        else:
-            stop = T
+        stop = _stands_until(events, place, T)
+        if stop is None:
+            continue
+        if stop == T:
             for row, weight in event.reactions:
                 if row < T and event.known_from <= row:
                     calendar[row, 0] += weight
@@ -124,6 +114,23 @@ def _fill(calendar: FloatArray, events: Sequence[_Event], sessions: Sequence[str
         for row, weight in event.reactions:
             for k, horizon in enumerate(HORIZONS, start=1):
                 calendar[max(event.known_from, row - horizon) : max(min(row, stop, T), 0), k] += weight
+
+
+def _stands_until(events: Sequence[_Event], place: int, T: int) -> int | None:
+    """Return the row at which another date took an event's place before it came, else T.
+
+    None: another source told it after it had happened, so it says nothing.
+    """
+    event = events[place]
+    same = [
+        (at, other)
+        for at, other in enumerate(events)
+        if at != place and abs(other.announced_on - event.announced_on) < SAME_QUARTER
+    ]
+    if any(at < place and other.first < event.known_from for at, other in same):
+        return None
+    moved = next((other.known_from for at, other in same if at > place), T)
+    return moved if moved <= event.first else T
 
 
 def _expect_the_next(
@@ -138,12 +145,86 @@ def _expect_the_next(
         if later.announced_on - event.announced_on >= SAME_QUARTER and later.known_from > begin
     ]
     rows = np.arange(begin, min(min(known, default=T), T))
-    expected = bisect_left(sessions, (event.announced_on + QUARTER).isoformat())
-    ahead = np.full(len(rows), expected) - rows
-    if event.first - event.known_from >= KNOWN_AHEAD - 1:
-        ahead = np.maximum(ahead, KNOWN_AHEAD + 1)
+    ahead = _a_quarter_later(event, rows, sessions)
     for k, horizon in enumerate(HORIZONS, start=1):
         calendar[rows, k] += (ahead > 0) & (ahead <= horizon)
+
+
+def _a_quarter_later(event: _Event, rows: NDArray[np.intp], sessions: Sequence[str]) -> NDArray[np.intp]:
+    """Return how many sessions after each row the next report is expected; below 1: it is overdue."""
+    ahead = bisect_left(sessions, (event.announced_on + QUARTER).isoformat()) - rows
+    if event.first - event.known_from >= KNOWN_AHEAD - 1:
+        ahead = np.maximum(ahead, KNOWN_AHEAD + 1)
+    return np.asarray(ahead)
+
+
+def expected_reports(
+    announcements: Iterable[Announcement],
+    sessions: Sequence[str],
+    closes: Sequence[str],
+    as_of_session: str,
+) -> list[ExpectedReport]:
+    """Return the next report of every ticker that ever announced one, as known at one close, by ticker.
+
+    Where the time of day is not told, the session that likelier reacts is named.
+
+    Parameters
+    ----------
+    announcements : iterable of (ticker, announced_on, time_of_day, available_at)
+        What was known at that close.
+    sessions, closes : sequences
+        Those of the panel and REPORT_REACH later ones, with their closing instants.
+    """
+    row = bisect_left(sessions, as_of_session)
+    by_ticker: dict[str, list[Announcement]] = {}
+    for announcement in announcements:
+        by_ticker.setdefault(announcement[0], []).append(announcement)
+    return [
+        _next_report(ticker, _events(rows, sessions, closes), sessions, row)
+        for ticker, rows in sorted(by_ticker.items())
+    ]
+
+
+def _next_report(ticker: str, events: Sequence[_Event], sessions: Sequence[str], row: int) -> ExpectedReport:
+    T = row + 1
+    standing = [event for place, event in enumerate(events) if _stands_until(events, place, T) == T]
+    announced = [
+        (max((weight, at) for at, weight in event.reactions if at > row)[1], event)
+        for event in standing
+        if event.reactions[-1][0] > row
+    ]
+    if announced:
+        at, event = min(announced, key=lambda found: found[0])
+        on = event.announced_on.isoformat()
+        return ExpectedReport(
+            ticker, sessions[row], "announced", on, event.time_of_day, sessions[at], at - row
+        )
+    if standing:
+        last = max(standing, key=lambda event: event.announced_on)
+        ahead = int(_a_quarter_later(last, np.array([row]), sessions)[0])
+        if 0 < ahead < len(sessions) - row:
+            at = row + ahead
+            return ExpectedReport(
+                ticker, sessions[row], "expected", sessions[at], "unknown", sessions[at], ahead
+            )
+    return ExpectedReport(ticker, sessions[row], "unknown")
+
+
+def past_reactions(
+    announcements: Iterable[Announcement], sessions: Sequence[str], closes: Sequence[str]
+) -> list[tuple[int, str, str]]:
+    """Return (row, report_on, time_of_day) of one ticker's reports, at the sessions that likelier reacted.
+
+    ``sessions`` and ``closes`` are those with a price; a date that another one replaced is left out.
+    """
+    T = len(sessions)
+    events = _events(announcements, [*sessions, "9999-12-31"], [*closes, "9999"])
+    reacted = [
+        (max((weight, at) for at, weight in event.reactions)[1], event)
+        for place, event in enumerate(events)
+        if _stands_until(events, place, T) == T
+    ]
+    return sorted((at, event.announced_on.isoformat(), event.time_of_day) for at, event in reacted if at < T)
 
 
 def reaction_size(today: FloatArray, returns: FloatArray, volatility_before: FloatArray) -> FloatArray:

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from collectors import store
 from collectors.market_calendar import session_after, session_close, sessions_between
 from collectors.universe import load_universe
-from fusion_model.dataset.earnings import BEYOND, reaction_calendar
+from fusion_model.dataset.earnings import BEYOND, REPORT_REACH, expected_reports, reaction_calendar
 from fusion_model.errors import NotEnoughHistory
+from fusion_model.findings import ExpectedReport
 
 FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -261,6 +262,17 @@ def _earnings_as_known(
     return _unless_empty(
         reaction_calendar(rows, tickers, reach, [session_close(session) for session in reach])
     )
+
+
+def load_expected_reports(db: sqlite3.Connection, as_of: str, tickers: Sequence[str]) -> list[ExpectedReport]:
+    """Return when each company reports next as known at a close, by ticker; none for one without any date."""
+    known_at = session_close(as_of)
+    rows = store.load_earnings(db, known_at, tickers)
+    if not rows:
+        return []
+    first = min(as_of, *(announced_on for _, announced_on, _, _ in rows))
+    reach = sessions_between(first, session_after(as_of, REPORT_REACH))
+    return expected_reports(rows, reach, [session_close(session) for session in reach], as_of)
 
 
 def _sentiment_by_session(

@@ -8,8 +8,8 @@ from pathlib import Path
 from collectors.records import CorporateAction, Post, PostMention, PostSentiment, PriceBar
 from collectors.store import save_corporate_actions, save_posts, save_price_bars, save_sentiment
 from desktop_app.store import open_home, watch
-from fusion_model.findings import QUANTILE_LEVELS, Anomaly, Forecast, ScoreRow
-from fusion_model.store import save_anomalies, save_forecasts
+from fusion_model.findings import QUANTILE_LEVELS, Anomaly, ExpectedReport, Forecast, ScoreRow
+from fusion_model.store import save_anomalies, save_expected_reports, save_forecasts
 from fusion_model.store import save_scores as save_scorecard
 
 NOW = "2021-03-16T21:00:00Z"
@@ -51,6 +51,11 @@ def score(horizon: int = 1, *, mcc_low: float = -0.02, skill: float = 0.02, dm_t
     )  # fmt: skip
 
 
+def report(certainty: str = "announced", ahead: int = 6) -> ExpectedReport:
+    """AAA reports six sessions after the last one, after a close."""
+    return ExpectedReport("AAA", SESSIONS[-1], certainty, "2021-03-23", "post", "2021-03-24", ahead)
+
+
 def fill_home(home: Path, *, forecasts: bool = True, scores: bool = True) -> Path:
     """Write the record; AAA has posts, a split, an alert; BBB has prices alone."""
     with closing(open_home(home)) as db:
@@ -64,6 +69,7 @@ def fill_home(home: Path, *, forecasts: bool = True, scores: bool = True) -> Pat
         if forecasts:
             save_forecasts(db, [forecast(horizon=h) for h in (1, 5, 20)], NOW)
             save_forecasts(db, [forecast(session=SESSIONS[-3])], NOW)
+            save_expected_reports(db, [report()], NOW)
         save_anomalies(db, [anomaly(), anomaly(p_value=0.01, session=SESSIONS[-2])], NOW)
         if scores:
             save_scorecard(db, [score(h) for h in (1, 5, 20)], "test", NOW)

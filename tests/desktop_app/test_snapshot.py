@@ -17,14 +17,18 @@ from desktop_app.freshness import load_freshness
 from desktop_app.settings import Settings
 from desktop_app.snapshot import (
     PostRow,
+    ReportMark,
+    chart_in_words,
     describe_bar,
     load_posts_of_day,
     load_snapshot,
     load_watch_rows,
     reading,
 )
-from desktop_app.store import open_home_reader
-from tests.desktop_app.facts import NOW, fill_home
+from desktop_app.store import open_home, open_home_reader
+from fusion_model.findings import ExpectedReport
+from fusion_model.store import save_expected_reports
+from tests.desktop_app.facts import NOW, fill_home, report
 
 
 @pytest.fixture
@@ -50,6 +54,43 @@ def test_a_forecast_in_currency_starts_at_the_last_close(db: sqlite3.Connection)
     assert snapshot.forecasts[0].price_at(0.05) == pytest.approx(60.6 * math.exp(-0.045))
     assert snapshot.forecast_position == 11
     assert snapshot.target_positions() == {12: "2021-03-17", 16: "2021-03-23", 31: "2021-04-14"}
+
+
+def test_the_next_report_is_marked_at_the_session_that_reacts(db: sqlite3.Connection) -> None:
+    snapshot = load_snapshot(db, "AAA")
+    assert snapshot is not None
+    assert snapshot.next_report == ReportMark(
+        17, True, "◆ 23 Mar", "Earnings report announced for 23 Mar 2021, after the close."
+    )
+    assert snapshot.words is not None
+    assert snapshot.next_report.text in snapshot.words.notes
+    assert chart_in_words(snapshot).endswith(snapshot.next_report.text)
+
+
+@pytest.mark.parametrize(
+    ("known", "mark"),
+    [
+        (report("expected"), (17, False, "◇ ~23 Mar")),
+        (report("unknown", 0), None),
+        (report("announced", 21), None),
+    ],
+)
+def test_only_a_report_inside_the_fan_is_marked(
+    db: sqlite3.Connection, tmp_path: Path, known: ExpectedReport, mark: tuple[int, bool, str] | None
+) -> None:
+    with closing(open_home(tmp_path)) as writer:
+        save_expected_reports(writer, [known], NOW)
+    snapshot = load_snapshot(db, "AAA")
+    assert snapshot is not None
+    found = snapshot.next_report
+    assert (found and (found.position, found.announced, found.caption)) == mark
+
+
+def test_without_a_stored_calendar_no_report_is_marked(db: sqlite3.Connection) -> None:
+    snapshot = load_snapshot(db, "BBB")
+    assert snapshot is not None
+    assert snapshot.next_report is None
+    assert "report" not in chart_in_words(snapshot)
 
 
 def test_a_post_after_the_close_belongs_to_the_next_session(db: sqlite3.Connection) -> None:

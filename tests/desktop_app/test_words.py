@@ -17,9 +17,9 @@ from desktop_app.words import (
     percent,
     short_count,
 )
-from fusion_model.findings import QUANTILE_LEVELS
+from fusion_model.findings import QUANTILE_LEVELS, ExpectedReport
 from fusion_model.forecasting.baselines import baselines
-from tests.desktop_app.facts import score
+from tests.desktop_app.facts import report, score
 
 
 def said(horizon: int = 1) -> PriceForecast:
@@ -111,27 +111,20 @@ def test_numbers_are_said_as_people_say_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("announcements", "sentence"),
+    ("known", "sentence"),
     [
-        ([], ""),
+        (None, ""),
+        (report(), "Earnings report announced for 23 Mar 2021, after the close."),
         (
-            [("2021-01-27", "post"), ("2021-04-28", "post")],
-            "Earnings report on 28 Apr 2021, after the close: ranges that reach past it are wider.",
+            report("expected"),
+            "The next earnings report is expected around 23 Mar 2021 (a quarter after the last one); its "
+            "date was not announced yet.",
         ),
-        (
-            [("2021-01-27", "unknown")],
-            "The next earnings report is expected around 28 Apr 2021; its date is not known yet.",
-        ),
-        (
-            [("2020-07-30", "pre")],
-            "When the next earnings report comes is not known: ranges leave it out.",
-        ),
+        (report("unknown"), "When the next earnings report comes is not known: ranges leave it out."),
     ],
 )
-def test_the_next_report_is_told_as_far_as_it_is_known(
-    announcements: list[tuple[str, str]], sentence: str
-) -> None:
-    assert next_report(announcements, "2021-03-30") == sentence
+def test_the_next_report_is_told_as_far_as_it_is_known(known: ExpectedReport | None, sentence: str) -> None:
+    assert next_report(known) == sentence
 
 
 def test_a_report_ahead_stands_among_the_notes() -> None:

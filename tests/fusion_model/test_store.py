@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 
 from fusion_model import store
-from fusion_model.findings import Anomaly, Forecast, ScoreRow, TrainedModel
+from fusion_model.findings import Anomaly, ExpectedReport, Forecast, ScoreRow, TrainedModel
 from fusion_model.schema import FINDING_TABLES
 from tests.builders import forecast_of
 
 FIRST = forecast_of("KO", "2020-01-02", "2020-01-03")
 AGAIN = forecast_of("KO", "2020-01-02", "2020-01-03", sigma=0.02, version="fusion-2")
 ODD = Anomaly("KO", "2020-01-03", "return", -0.05, 0.0, 0.0004, "The price moved.")
+REPORT = ExpectedReport("KO", "2020-01-02", "announced", "2020-01-30", "pre", "2020-01-30", 19)
 MODEL = TrainedModel("fusion-1", "fusion", "2020-01-02", "2020-01-02T22:00:00Z", "fusion-1", "{}")
 SCORE = ScoreRow(
     model="fusion", baseline="ewma", horizon=1, first_session="2020-01-02", last_session="2020-12-31",
@@ -34,6 +35,7 @@ def count(db: sqlite3.Connection, table: str) -> int:
 def filled(db: sqlite3.Connection) -> sqlite3.Connection:
     store.save_forecasts(db, [FIRST], MADE)
     store.save_anomalies(db, [ODD], LATER)
+    store.save_expected_reports(db, [REPORT], MADE)
     store.save_trained_model(db, MODEL)
     store.save_scores(db, [SCORE], "live", LATER)
     return db
@@ -151,3 +153,10 @@ def test_the_newest_scorecard_is_the_one_that_is_read(db: sqlite3.Connection) ->
     store.save_scores(db, [replace(SCORE, skill=0.9)], "a.csv", MADE)
     store.save_scores(db, [SCORE, replace(SCORE, horizon=5)], "b.csv", LATER)
     assert store.load_scores(db) == [SCORE, replace(SCORE, horizon=5)]
+
+
+def test_what_was_known_of_a_report_is_kept_once_and_the_newest_is_read(db: sqlite3.Connection) -> None:
+    moved = replace(REPORT, report_on="2020-01-29", reaction_session="2020-01-29", sessions_ahead=18)
+    assert [store.save_expected_reports(db, [one], MADE) for one in (REPORT, REPORT, moved)] == [1, 0, 1]
+    assert store.load_expected_report(db, "KO", "2020-01-02") == moved
+    assert store.load_expected_report(db, "KO", "2020-01-03") is None

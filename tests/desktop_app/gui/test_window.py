@@ -85,6 +85,19 @@ def test_the_window_opens_on_the_first_ticker_with_chart_words_posts_and_alerts(
     assert window.as_of.text() == "Prices through 16 Mar 2021"
 
 
+def test_the_next_report_stands_on_the_fan_and_is_told_to_those_who_hear_the_screen(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    chart = window.chart.chart
+    assert chart.shown_report() == (17, "◆ 23 Mar")
+    assert "announced for 23 Mar 2021, after the close" in chart.accessibleDescription()
+    window.show_ticker("BBB")
+    shown(qtbot, window, "BBB")
+    assert chart.shown_report() is None
+
+
 def test_a_click_on_a_day_shows_the_posts_behind_it(
     qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
 ) -> None:

@@ -16,11 +16,14 @@ from fusion_model.dataset.earnings import (
     PRIOR_EVENTS,
     PRIOR_POOL,
     Announcement,
+    expected_reports,
+    past_reactions,
     reaction_calendar,
     reaction_size,
 )
 from fusion_model.dataset.features import PRICE_FEATURES, build_features
 from fusion_model.dataset.panel import FloatArray, load_panel
+from fusion_model.findings import HORIZONS, ExpectedReport
 from tests.builders import bars, lively_panel, panel_bytes
 
 # 2020-01-02 is row 0; 2020-03-16, a Monday, is row 50; 2020-06-15, 91 days later, is row 113.
@@ -173,3 +176,59 @@ def test_an_expected_report_widens_its_horizons_and_no_other() -> None:
     )
     assert wider[1].tolist() == [1.0, 1.0, 1.0]
     np.testing.assert_array_equal(told.scale, plain.scale)
+
+
+def report_of(as_of: int, *announcements: tuple[str, str, str]) -> ExpectedReport:
+    """Return AAA's next report as known at the close of a row."""
+    rows: list[Announcement] = [
+        ("AAA", on, time_of_day, session_close(known)) for on, time_of_day, known in announcements
+    ]
+    known = [row for row in rows if row[3] <= CLOSES[as_of]]
+    (found,) = expected_reports(known, SESSIONS, CLOSES, SESSIONS[as_of])
+    return found
+
+
+def test_the_next_report_is_expected_a_quarter_on_until_its_date_is_known() -> None:
+    told = [("2020-03-16", "post", "2020-03-16"), ("2020-06-09", "post", "2020-06-01")]
+    before = SESSIONS.index("2020-05-29")
+    assert report_of(before, *told) == ExpectedReport(
+        "AAA", "2020-05-29", "expected", "2020-06-15", "unknown", "2020-06-15", 11
+    )
+    assert report_of(before + 1, *told) == ExpectedReport(
+        "AAA", "2020-06-01", "announced", "2020-06-09", "post", "2020-06-10", 7
+    )
+
+
+def test_a_report_long_overdue_is_unknown() -> None:
+    late = SESSIONS.index("2020-06-15")
+    assert report_of(late, ("2020-03-16", "post", "2020-03-16")).certainty == "unknown"
+
+
+def test_the_mark_stands_where_the_model_expects_the_reaction() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        days = np.cumsum(rng.integers(40, 100, 5))
+        told = [
+            (SESSIONS[day], str(rng.choice(["pre", "post"])), SESSIONS[day - int(rng.integers(0, 15))])
+            for day in days[days < 290]
+        ]
+        as_of = int(rng.integers(days[0], 240))
+        rows: list[Announcement] = [
+            ("AAA", on, at, session_close(known)) for on, at, known in told if known <= SESSIONS[as_of]
+        ]
+        reach = slice(0, as_of + 1 + BEYOND)
+        calendar = reaction_calendar(rows, ["AAA"], SESSIONS[reach], CLOSES[reach])[-1, 0]
+        ahead = report_of(as_of, *told).sessions_ahead
+        assert [0 < ahead <= horizon for horizon in HORIZONS] == (calendar[1:] > 0).tolist()
+
+
+def test_past_reports_stand_at_the_sessions_that_reacted_and_moved_dates_nowhere() -> None:
+    rows: list[Announcement] = [
+        ("AAA", on, at, session_close(known))
+        for on, at, known in [
+            ("2020-03-10", "post", "2020-02-20"),
+            ("2020-03-16", "post", "2020-03-02"),
+            ("2020-06-15", "pre", "2020-06-01"),
+        ]
+    ]
+    assert past_reactions(rows, SESSIONS[:100], CLOSES[:100]) == [(ROW + 1, "2020-03-16", "post")]

@@ -9,7 +9,7 @@ import math
 import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -20,6 +20,7 @@ from collectors.store import (
     load_actions,
     load_bars,
     load_closing_instants,
+    load_earnings,
     load_newest_sessions,
     load_posts,
     load_scored_posts,
@@ -27,6 +28,7 @@ from collectors.store import (
 )
 from collectors.universe import Company, load_universe
 from desktop_app.alerts import Alert, load_alerts
+from desktop_app.chart_marks import CROWDED, MARK_KINDS, ChartMark, ReportMark, past_marks, report_mark
 from desktop_app.settings import Settings
 from desktop_app.store import load_watchlist
 from desktop_app.words import (
@@ -40,7 +42,7 @@ from desktop_app.words import (
     short_count,
 )
 from desktop_app.words import day as day_in_words
-from fusion_model.findings import FUSION_MODEL, HORIZONS, ExpectedReport, Forecast
+from fusion_model.findings import FUSION_MODEL, Forecast
 from fusion_model.store import last_forecast_session, load_expected_report, load_forecasts
 from fusion_model.store import load_scores as load_scorecard
 
@@ -81,20 +83,6 @@ class DaySentiment:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportMark:
-    """The next earnings report on the fan: the session that is expected to react to it.
-
-    ``announced`` tells a date that the company gave from one expected by habit; ``caption`` is short,
-    ``text`` a sentence.
-    """
-
-    position: int
-    announced: bool
-    caption: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What is known about one ticker, as of its newest session.
 
@@ -110,7 +98,7 @@ class Snapshot:
     closes: tuple[str, ...]
     averages: Mapping[int, tuple[float, ...]]
     sentiment: Mapping[str, tuple[DaySentiment, ...]]
-    splits: tuple[tuple[int, float], ...]
+    marks: tuple[ChartMark, ...]
     forecasts: tuple[PriceForecast, ...]
     forecast_position: int
     next_report: ReportMark | None
@@ -129,11 +117,6 @@ class Snapshot:
         """Return the newest position that posts belong to; the last bar where there are none."""
         days = self.sentiment.get(self.scorer, ())
         return days[-1].position if days else len(self.bars) - 1
-
-    def unusual_positions(self) -> list[int]:
-        """Return the bars of the sessions with an alert."""
-        at = {bar.session: position for position, bar in enumerate(self.bars)}
-        return sorted({at[alert.session] for alert in self.alerts if alert.session in at})
 
     def target_positions(self) -> dict[int, str]:
         """Return the target session of each forecast by its place on the chart."""
@@ -250,7 +233,8 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
     rows = load_bars(db, LATEST, [ticker])
     if not rows:
         return None
-    splits = _splits(db, [ticker]).get(ticker, [])
+    actions = [row[1:] for row in load_actions(db, LATEST, [ticker])]
+    splits = [(session, ratio) for session, kind, ratio in actions if kind == "split"]
     bars = _adjusted(rows, splits)
     sessions = [bar.session for bar in bars]
     closes = dict(load_closing_instants(db, ticker))
@@ -258,6 +242,7 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
     stored = _newest_forecasts(db, [ticker]).get(ticker, [])
     forecasts = tuple(_in_currency(forecast, splits) for forecast in stored)
     closing = [bar.close for bar in bars]
+    alerts = tuple(load_alerts(db, settings, ticker))
     position = bisect_left(sessions, forecasts[0].as_of_session) if forecasts else len(bars) - 1
     report = load_expected_report(db, ticker, forecasts[0].as_of_session) if forecasts else None
     return Snapshot(
@@ -269,25 +254,19 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
         closes=instants,
         averages={length: _moving_average(closing, length) for length in settings.moving_averages},
         sentiment=_daily_sentiment(load_scored_posts(db, ticker), instants),
-        splits=tuple((bisect_left(sessions, session), ratio) for session, ratio in splits),
+        marks=past_marks(
+            sessions,
+            instants,
+            actions=actions,
+            shares={session: _later_splits(splits, session) for session, _, _ in actions},
+            announcements=load_earnings(db, instants[-1], [ticker]),
+            alerts=alerts,
+        ),
         forecasts=forecasts,
         forecast_position=position,
-        next_report=_report_mark(report, position),
+        next_report=report_mark(report, position),
         words=forecast_in_words(ticker, forecasts, load_scorecard(db), sessions[-1], next_report(report)),
-        alerts=tuple(load_alerts(db, settings, ticker)),
-    )
-
-
-def _report_mark(report: ExpectedReport | None, position: int) -> ReportMark | None:
-    """Return the mark of a report inside the fan that begins at a bar."""
-    if report is None or not 0 < report.sessions_ahead <= HORIZONS[-1]:
-        return None
-    announced = report.certainty == "announced"
-    return ReportMark(
-        position=position + report.sessions_ahead,
-        announced=announced,
-        caption=("◆ " if announced else "◇ ~") + day_in_words(report.report_on, year=False),
-        text=next_report(report),
+        alerts=alerts,
     )
 
 
@@ -359,7 +338,9 @@ def post_in_full(row: PostRow) -> str:
     return "\n".join([*lines, "", row.text])
 
 
-def legend(snapshot: Snapshot, bundle: int, averages: Sequence[str], fan: str, mark: str) -> str:
+def legend(
+    snapshot: Snapshot, bundle: int, averages: Sequence[str], fan: str, mark: str, shown: Collection[str]
+) -> str:
     """Return what the chart's lines and shapes mean, as rich text in their colours."""
     parts = ["Hollow rose, filled fell" + ("" if bundle == 1 else f" (a candle is {bundle} sessions)")]
     means = "&nbsp; ".join(
@@ -372,12 +353,19 @@ def legend(snapshot: Snapshot, bundle: int, averages: Sequence[str], fan: str, m
         parts.append(f'<span style="color:{fan}">◢ forecast: median, 50, 80, 95 %</span>')
     if snapshot.next_report is not None:
         announced = snapshot.next_report.announced
-        parts.append("◆ next report, announced" if announced else "◇ next report, expected")
-    if snapshot.alerts:
-        parts.append(f'<span style="color:{mark}">▼ unusual day</span>')
-    if snapshot.splits:
-        parts.append("splits adjusted, dividends not")
+        parts.append(_unbroken("◆ next report, announced" if announced else "◇ next report, expected"))
+    there = {one.kind for one in snapshot.marks if one.kind in shown}
+    for kind, (sign, name) in MARK_KINDS.items():
+        if kind in there:
+            text = _unbroken(f"{sign} {name.lower()}")
+            if bundle > CROWDED.get(kind, bundle):
+                text += _unbroken(" (zoom in)")
+            parts.append(f'<span style="color:{mark}">{text}</span>' if kind == "unusual" else text)
     return " &nbsp;·&nbsp; ".join(parts)
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "&nbsp;")
 
 
 def chart_in_words(snapshot: Snapshot) -> str:
@@ -395,11 +383,14 @@ def chart_in_words(snapshot: Snapshot) -> str:
 
 def strip_note(snapshot: Snapshot) -> str:
     """Return what the two lower strips show."""
-    if not snapshot.scorer:
-        return "Middle: volume.  Below: posts a day – none are stored for this ticker."
-    return (
-        f"Middle: volume.  Below: posts a day, positive up and negative down (read by {snapshot.scorer}).  "
-        "Click a day to read its posts."
+    adjusted = any(mark.kind == "split" for mark in snapshot.marks)
+    below = (
+        "positive up and negative down.  Click a day to read them."
+        if snapshot.scorer
+        else "none are stored for this ticker."
+    )
+    return f"Middle: volume.  Below: posts a day, {below}" + (
+        "  Splits adjusted, dividends not." if adjusted else ""
     )
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
     QHBoxLayout,
+    QMenu,
     QPushButton,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
 )
 
+from desktop_app.chart_marks import MARK_KINDS, marks_near
 from desktop_app.gui.charts import PriceChart
 from desktop_app.gui.tables import EmptyState, label, set_role
 from desktop_app.gui.theme import Theme
@@ -73,12 +77,43 @@ class ChartPanel(QFrame):
         layout.setContentsMargins(12, 10, 8, 6)
         layout.setSpacing(4)
         layout.addLayout(head)
-        layout.addWidget(self._legend)
+        meaning = QHBoxLayout()
+        meaning.addWidget(self._legend, 1)
+        meaning.addWidget(self._show_button(), alignment=Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(meaning)
         layout.addWidget(self._readout)
         layout.addWidget(self.chart, 1)
         layout.addWidget(self._strip_note)
         self._show_legend(theme)
         return page
+
+    def _show_button(self) -> QPushButton:
+        button = QPushButton("Show ▾")
+        button.setProperty("role", "range")
+        button.setAccessibleName("Show on the chart")
+        menu = QMenu(button)
+        self._kinds: dict[str, QAction] = {}
+        for kind, (sign, name) in MARK_KINDS.items():
+            action = menu.addAction(f"{sign}  {name}")
+            action.setCheckable(True)
+            action.setChecked(True)
+            action.toggled.connect(self._show_marks)
+            self._kinds[kind] = action
+        button.setMenu(menu)
+        return button
+
+    def shown_kinds(self) -> list[str]:
+        """Return the kinds of marks that the person wants to see."""
+        return [kind for kind, action in self._kinds.items() if action.isChecked()]
+
+    def show_kinds(self, kinds: Collection[str]) -> None:
+        """Show marks of these kinds alone, as if they were chosen in the menu."""
+        for kind, action in self._kinds.items():
+            action.setChecked(kind in kinds)
+
+    def _show_marks(self) -> None:
+        self.chart.show_marks(self.shown_kinds())
+        self._show_legend(self.chart.theme)
 
     def _add_range_buttons(self, layout: QHBoxLayout) -> None:
         self._ranges = QButtonGroup(self)
@@ -132,6 +167,14 @@ class ChartPanel(QFrame):
         if self._snapshot is not None:
             last = len(self._snapshot.bars) - 1
             self._readout.setText(describe_bar(self._snapshot, position if position >= 0 else last))
+            happened = marks_near(
+                self._snapshot.marks,
+                position,
+                self._detail // 2,
+                self.shown_kinds(),
+                [bar.session for bar in self._snapshot.bars],
+            )
+            self.chart.setToolTip(happened if position >= 0 else "")
 
     def _note_detail(self, size: int) -> None:
         self._detail = size
@@ -140,5 +183,7 @@ class ChartPanel(QFrame):
     def _show_legend(self, theme: Theme) -> None:
         if self._snapshot is None:
             return
-        self._legend.setText(legend(self._snapshot, self._detail, theme.averages, theme.fan, theme.warning))
+        self._legend.setText(
+            legend(self._snapshot, self._detail, theme.averages, theme.fan, theme.warning, self.shown_kinds())
+        )
         self._strip_note.setText(strip_note(self._snapshot))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPicture, QPolygonF
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from desktop_app.chart_marks import CROWDED, MARK_KINDS, ChartMark, ReportMark
 from desktop_app.gui.theme import Theme
-from desktop_app.snapshot import DaySentiment, ReportMark, Snapshot
+from desktop_app.snapshot import DaySentiment, Snapshot
 from desktop_app.words import MONTHS, PriceForecast, short_count
 
 PIXELS_PER_CANDLE = 4.0  # narrower candles are drawn as one of several sessions
@@ -23,6 +24,7 @@ BUNDLES = (1, 2, 5, 10, 21, 63, 126, 252, 504, 1260)  # sessions per candle; 5 a
 BANDS = ((0.025, 0.975, 40), (0.10, 0.90, 70), (0.25, 0.75, 110))  # 95, 80, 50 %: levels and opacity
 ROOM_RIGHT = 7  # bars left free behind the fan
 MARK_SIZE = 9.0  # pixels
+CAPTION_WIDTH = 76  # pixels
 LEFT_AXIS_WIDTH = 62
 VOLUME_SHARE, SENTIMENT_SHARE = 18, 20  # of 100 parts of the height
 
@@ -219,42 +221,64 @@ class SentimentItem(BundledItem):
 
 
 class MarksItem(BundledItem):
-    """Unusual days: a triangle above the highest price of each, always the same size on screen."""
+    """What happened on a bar: a shape of its kind above or below it, always the same size on screen."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
         self._positions: list[int] = []
-        self._heights: list[float] = []
+        self.marks: tuple[ChartMark, ...] = ()
+        self._lows = self._highs = np.empty(0)
+        self._colours = {
+            "unusual": theme.warning, "report": theme.text, "dividend": theme.muted, "split": theme.text,
+        }  # fmt: skip
 
-    def show_days(self, positions: Sequence[int], highs: FloatArray) -> None:
-        """Replace the marked bars; ``highs`` (T,) are the highest prices of all bars."""
+    def show_marks(self, marks: Sequence[ChartMark], lows: FloatArray, highs: FloatArray) -> None:
+        """Replace the marks, sorted by position; ``lows`` and ``highs`` (T,) are those of all bars."""
         self.prepareGeometryChange()
-        self._positions = sorted(positions)
-        self._heights = [float(highs[position]) for position in self._positions]
+        self._positions = [mark.position for mark in marks]
+        self.marks, self._lows, self._highs = tuple(marks), lows, highs
         if len(highs):
-            low, high = float(highs.min()), float(highs.max())
-            self._bounds = QRectF(-0.5, low, len(highs), max((high - low) * 1.5, 1e-9))
+            low, high = float(lows.min()), float(highs.max())
+            self._bounds = QRectF(-0.5, low - (high - low) / 2, len(highs), max((high - low) * 2, 1e-9))
         self.update()
 
     def paint(self, painter: QPainter, *_: Any) -> None:
         (left, right), _unused = self.getViewBox().viewRange()
+        size = sessions_per_candle(right - left, self.getViewBox().width())
+        first, last = bisect_left(self._positions, left), bisect_left(self._positions, right + 1)
         transform = painter.worldTransform()
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self.theme.warning))
-        first, last = bisect_left(self._positions, left), bisect_left(self._positions, right + 1)
-        for position, height in zip(self._positions[first:last], self._heights[first:last], strict=True):
-            tip = transform.map(QPointF(position, height)) - QPointF(0, MARK_SIZE * 0.8)
-            painter.drawPolygon(
-                QPolygonF(
-                    [
-                        tip,
-                        tip + QPointF(-MARK_SIZE * 0.6, -MARK_SIZE),
-                        tip + QPointF(MARK_SIZE * 0.6, -MARK_SIZE),
-                    ]
-                )
-            )
+        drawn: dict[str, float] = {}  # where the last shape of a kind ends: a crowd shows as one
+        for mark in self.marks[first:last]:
+            if size > CROWDED.get(mark.kind, size):
+                continue
+            candle = slice(mark.position - mark.position % size, mark.position - mark.position % size + size)
+            above = mark.kind == "unusual"
+            price = float(self._highs[candle].max() if above else self._lows[candle].min())
+            place = transform.map(QPointF(mark.position, price))
+            if place.x() < drawn.get(mark.kind, -math.inf):
+                continue
+            drawn[mark.kind] = place.x() + MARK_SIZE / 2
+            side = -1.0 if above else 1.0
+            place += QPointF(0, side * MARK_SIZE * (1.3 + 1.2 * mark.slot))
+            painter.setBrush(QColor(self._colours[mark.kind]))
+            painter.drawPolygon(MARK_SHAPES[mark.kind].translated(place))
+
+
+def _shape(*corners: tuple[float, float]) -> QPolygonF:
+    return QPolygonF([QPointF(x * MARK_SIZE, y * MARK_SIZE) for x, y in corners])
+
+
+MARK_SHAPES = {
+    "unusual": _shape((0, 0.5), (-0.6, -0.5), (0.6, -0.5)),
+    "report": _shape((0, 0.6), (0.6, 0), (0, -0.6), (-0.6, 0)),
+    "split": _shape((-0.42, -0.42), (0.42, -0.42), (0.42, 0.42), (-0.42, 0.42)),
+    "dividend": _shape(
+        *((0.38 * math.cos(turn * math.pi / 6), 0.38 * math.sin(turn * math.pi / 6)) for turn in range(12))
+    ),
+}
 
 
 class FanItem(pg.GraphicsObject):  # type: ignore[misc]
@@ -390,6 +414,7 @@ class PriceChart(QWidget):
         self._snapshot: Snapshot | None = None
         self._lows = self._highs = self._volume = np.empty(0)
         self._size = 0
+        self._kinds = frozenset(MARK_KINDS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._view = pg.GraphicsLayoutWidget()
@@ -484,7 +509,7 @@ class PriceChart(QWidget):
         self._now.setPos(snapshot.forecast_position)
         self._show_report(snapshot.next_report)
         self._show_averages(snapshot)
-        self._marks.show_days(snapshot.unusual_positions(), self._highs)
+        self._draw_marks(snapshot)
         self.choose_day(-1)
         right = max(len(bars) - 1, self._fan.right) + ROOM_RIGHT
         for plot in (self._price, self._volumes, self._strip):
@@ -510,6 +535,21 @@ class PriceChart(QWidget):
             if not left <= position <= right:
                 half = (right - left) / 2
                 self._price.setXRange(position - half, position + half, padding=0)
+
+    def show_marks(self, kinds: Collection[str]) -> None:
+        """Show marks of these kinds alone."""
+        self._kinds = frozenset(kinds)
+        if self._snapshot is not None:
+            self._draw_marks(self._snapshot)
+
+    def shown_marks(self) -> list[tuple[int, str]]:
+        """Return position and kind of the marks that are drawn."""
+        return [(mark.position, mark.kind) for mark in self._marks.marks]
+
+    def _draw_marks(self, snapshot: Snapshot) -> None:
+        self._marks.show_marks(
+            [mark for mark in snapshot.marks if mark.kind in self._kinds], self._lows, self._highs
+        )
 
     def _show_averages(self, snapshot: Snapshot) -> None:
         for item in self._averages:
@@ -553,6 +593,8 @@ class PriceChart(QWidget):
             room = max(high - low, high * 1e-4) * 0.07
             self._price.setYRange(low - room, high + room, padding=0)
             self._report_caption.setPos(self._report.value(), low - room)
+            beside = (right - self._report.value()) / (right - left) * self._price.getViewBox().width()
+            self._report_caption.setAnchor((0.5, 1) if beside > CAPTION_WIDTH / 2 else (1, 1))
             size = sessions_per_candle(right - left, self._price.getViewBox().width())
             part = self._volume[first:last]
             whole = np.add.reduceat(part, np.arange(0, len(part), size)) / size

@@ -429,6 +429,9 @@ class MainWindow(QMainWindow):
             value = self._state.value(name)
             if isinstance(value, QByteArray):
                 restore(value)
+        kinds = self._state.value("marks")
+        if isinstance(kinds, str):
+            self.chart.show_kinds(kinds.split())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._file_timer.stop()
@@ -442,6 +445,7 @@ class MainWindow(QMainWindow):
         self._state.setValue("geometry", self.saveGeometry())
         self._state.setValue("columns", self._split.saveState())
         self._state.setValue("rows", self._middle.saveState())
+        self._state.setValue("marks", " ".join(self.chart.shown_kinds()))
         self._state.setValue("ticker", self._ticker)
         self._state.sync()
 

@@ -13,11 +13,11 @@ import pytest
 from collectors.locks import SCHEDULE, holding
 from collectors.records import Post, PostSentiment
 from desktop_app.alerts import acknowledge_alert, load_alerts
+from desktop_app.chart_marks import ReportMark
 from desktop_app.freshness import load_freshness
 from desktop_app.settings import Settings
 from desktop_app.snapshot import (
     PostRow,
-    ReportMark,
     chart_in_words,
     describe_bar,
     load_posts_of_day,

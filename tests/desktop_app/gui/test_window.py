@@ -231,6 +231,33 @@ def test_the_chosen_ticker_is_remembered(
     assert second.watchlist.chosen() == "BBB"
 
 
+def test_marks_are_chosen_in_a_menu_and_the_choice_is_remembered(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    home = fill_home(tmp_path)
+    first = open_window(home)
+    shown(qtbot, first, "AAA")
+    assert first.chart.chart.shown_marks() == [(5, "split"), (11, "unusual")]
+    first.chart.show_kinds(["unusual", "report"])
+    assert first.chart.chart.shown_marks() == [(11, "unusual")]
+    first.close()
+    second = open_window(home)
+    shown(qtbot, second, "AAA")
+    assert second.chart.shown_kinds() == ["unusual", "report"]
+    assert second.chart.chart.shown_marks() == [(11, "unusual")]
+
+
+def test_the_pointer_on_a_bar_tells_what_happened_there(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    window.chart.chart.day_hovered.emit(5)
+    assert window.chart.chart.toolTip() == "■ 8 Mar 2021: Split, 2 for 1"
+    window.chart.chart.day_hovered.emit(4)
+    assert window.chart.chart.toolTip() == ""
+
+
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_both_themes_draw_the_whole_page(
     qtbot: QtBot, qapp: QApplication, open_window: Callable[..., MainWindow], tmp_path: Path, name: str

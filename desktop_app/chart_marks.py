@@ -1,0 +1,126 @@
+"""What happened on the bars of a chart, and where on its fan the next report falls: plain rows to draw."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from desktop_app.alerts import Alert
+from desktop_app.words import day, money, next_report, report_day
+from fusion_model.dataset.earnings import Announcement, past_reactions
+from fusion_model.findings import HORIZONS, ExpectedReport
+
+MARK_KINDS = {  # by what a person may switch on and off: its sign in the legend, and its name
+    "unusual": ("▼", "Unusual days"),
+    "report": ("◆", "Earnings reports"),
+    "dividend": ("●", "Dividends"),
+    "split": ("■", "Splits"),
+}
+CROWDED = {"report": 21, "dividend": 21}  # sessions a candle beyond which there is one on every candle
+
+
+@dataclass(frozen=True, slots=True)
+class ChartMark:
+    """One thing that happened on a bar; ``kind`` is one of MARK_KINDS, ``slot`` counts those of its side.
+
+    Unusual days stand above their bar, the others below it.
+    """
+
+    position: int
+    kind: str
+    slot: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMark:
+    """The next earnings report on the fan: the session that is expected to react to it.
+
+    ``announced`` tells a date that the company gave from one expected by habit; ``caption`` is short,
+    ``text`` a sentence.
+    """
+
+    position: int
+    announced: bool
+    caption: str
+    text: str
+
+
+def report_mark(report: ExpectedReport | None, position: int) -> ReportMark | None:
+    """Return the mark of a report inside the fan that begins at a bar."""
+    if report is None or not 0 < report.sessions_ahead <= HORIZONS[-1]:
+        return None
+    announced = report.certainty == "announced"
+    return ReportMark(
+        position=position + report.sessions_ahead,
+        announced=announced,
+        caption=("◆ " if announced else "◇ ~") + day(report.report_on, year=False),
+        text=next_report(report),
+    )
+
+
+def past_marks(
+    sessions: Sequence[str],
+    closes: Sequence[str],
+    *,
+    actions: Iterable[tuple[str, str, float]],
+    shares: Mapping[str, float],
+    announcements: Iterable[Announcement],
+    alerts: Iterable[Alert],
+) -> tuple[ChartMark, ...]:
+    """Return the marks of a ticker's bars, by position.
+
+    Parameters
+    ----------
+    sessions, closes
+        Of the bars, with their closing instants.
+    actions : iterable of (session, kind, ratio or amount)
+    shares : mapping
+        How many of today's shares one share of a dividend's session became, where it is not 1.
+    """
+    at = {session: position for position, session in enumerate(sessions)}
+    found: list[tuple[int, str, str]] = [
+        (at[alert.session], "unusual", f"{alert.reason} ({alert.odds})")
+        for alert in alerts
+        if alert.session in at
+    ]
+    found += [
+        (row, "report", f"Earnings report of {report_day(on, time_of_day)}")
+        for row, on, time_of_day in past_reactions(announcements, sessions, closes)
+    ]
+    for session, kind, amount in actions:
+        if session in at:
+            text = (
+                f"Split, {amount:g} for 1"
+                if kind == "split"
+                else f"Dividend of {money(amount / shares.get(session, 1.0))} a share"
+            )
+            found.append((at[session], kind, text))
+    order = list(MARK_KINDS)
+    found.sort(key=lambda one: (one[0], order.index(one[1])))
+    return _in_slots(found)
+
+
+def marks_near(
+    marks: Iterable[ChartMark], position: int, reach: int, shown: Collection[str], sessions: Sequence[str]
+) -> str:
+    """Return what happened within some bars of one, a line each, of the kinds that are shown."""
+    return "\n".join(
+        f"{MARK_KINDS[mark.kind][0]} {day(sessions[mark.position])}: {mark.text}"
+        for mark in marks
+        if mark.kind in shown and abs(mark.position - position) <= reach
+    )
+
+
+def _in_slots(found: Sequence[tuple[int, str, str]]) -> tuple[ChartMark, ...]:
+    """Put marks of one bar and side beside each other; several unusual measures of a day share one shape."""
+    marks: list[ChartMark] = []
+    below: dict[int, int] = defaultdict(int)
+    for position, kind, text in found:
+        slot = 0
+        if kind != "unusual":
+            slot = below[position]
+            below[position] += 1
+        marks.append(ChartMark(position, kind, slot, text))
+    return tuple(marks)

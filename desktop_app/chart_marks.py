@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from desktop_app.alerts import Alert
@@ -100,17 +100,6 @@ def past_marks(
     order = list(MARK_KINDS)
     found.sort(key=lambda one: (one[0], order.index(one[1])))
     return _in_slots(found)
-
-
-def marks_near(
-    marks: Iterable[ChartMark], position: int, reach: int, shown: Collection[str], sessions: Sequence[str]
-) -> str:
-    """Return what happened within some bars of one, a line each, of the kinds that are shown."""
-    return "\n".join(
-        f"{MARK_KINDS[mark.kind][0]} {day(sessions[mark.position])}: {mark.text}"
-        for mark in marks
-        if mark.kind in shown and abs(mark.position - position) <= reach
-    )
 
 
 def _in_slots(found: Sequence[tuple[int, str, str]]) -> tuple[ChartMark, ...]:

@@ -39,7 +39,6 @@ from desktop_app.words import (
     money,
     next_report,
     percent,
-    short_count,
 )
 from desktop_app.words import day as day_in_words
 from fusion_model.findings import FUSION_MODEL, Forecast
@@ -282,19 +281,6 @@ def load_posts_of_day(db: sqlite3.Connection, snapshot: Snapshot, position: int)
     return [PostRow(post, _one_text(post), tuple(scores.get(post.post_id, ()))) for post in posts]
 
 
-def describe_bar(snapshot: Snapshot, position: int) -> str:
-    """Return a session's figures in one line, for the pointer on the chart."""
-    if not 0 <= position < len(snapshot.bars):
-        return ""
-    bar = snapshot.bars[position]
-    before = snapshot.bars[position - 1].close if position else math.nan
-    move = "" if math.isnan(before) else f" ({percent(bar.close / before - 1, signed=True)})"
-    return (
-        f"{day_in_words(bar.session)}   open {money(bar.open)}   high {money(bar.high)}   "
-        f"low {money(bar.low)}   close {money(bar.close)}{move}   volume {short_count(bar.volume)}"
-    )
-
-
 def posts_heading(snapshot: Snapshot, position: int, posts: int) -> str:
     """Return what the posts of a position are, in words."""
     many = (
@@ -366,19 +352,6 @@ def legend(
 
 def _unbroken(text: str) -> str:
     return text.replace(" ", "&nbsp;")
-
-
-def chart_in_words(snapshot: Snapshot) -> str:
-    """Return what the chart shows, for those who hear the screen."""
-    parts = [
-        f"{snapshot.ticker}: {count(len(snapshot.bars), 'session')} through",
-        describe_bar(snapshot, len(snapshot.bars) - 1) + ".",
-    ]
-    if snapshot.words is not None:
-        parts.append(snapshot.words.headline)
-    if snapshot.next_report is not None:
-        parts.append(snapshot.next_report.text)
-    return " ".join(parts)
 
 
 def strip_note(snapshot: Snapshot) -> str:

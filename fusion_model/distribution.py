@@ -14,11 +14,10 @@ from scipy.special import ndtr, ndtri
 
 from collectors.market_calendar import session_after
 from fusion_model.dataset.panel import CLOSE, FloatArray, Panel
-from fusion_model.findings import QUANTILE_LEVELS, Forecast
+from fusion_model.findings import QUANTILE_LEVELS, TAIL_SHAPE, Forecast
 
 LEVELS: FloatArray = np.array(QUANTILE_LEVELS)
 NORMAL_SCORES: FloatArray = ndtri(LEVELS)  # where a standard normal has these quantiles
-TAIL_SHAPE = 0.2  # of the generalised Pareto beyond the outer levels; docs/forecasting.md, "Beyond 1 %"
 
 
 class Distributions(NamedTuple):

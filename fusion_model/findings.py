@@ -12,6 +12,7 @@ QUANTILE_NAMES = (
     "q01", "q025", "q05", "q10", "q20", "q25", "q30", "q40", "q50",
     "q60", "q70", "q75", "q80", "q90", "q95", "q975", "q99",
 )  # fmt: skip
+TAIL_SHAPE = 0.2  # of the generalised Pareto beyond the outer levels; docs/forecasting.md, "Beyond 1 %"
 HORIZONS = (1, 5, 20)
 FUSION_MODEL = "fusion"  # the model whose forecasts the window shows
 

@@ -18,11 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_app.chart_marks import MARK_KINDS, marks_near
+from desktop_app.chart_marks import MARK_KINDS
 from desktop_app.gui.charts import PriceChart
 from desktop_app.gui.tables import EmptyState, label, set_role
 from desktop_app.gui.theme import Theme
-from desktop_app.snapshot import Snapshot, chart_in_words, describe_bar, legend, strip_note
+from desktop_app.pointer import chart_in_words, describe_bar, describe_price, happened_near
+from desktop_app.snapshot import Snapshot, legend, strip_note
 from desktop_app.words import money, percent
 
 RANGES: tuple[tuple[str, int | None], ...] = (
@@ -49,7 +50,7 @@ class ChartPanel(QFrame):
         self._range: int | None = dict(RANGES)[FIRST_RANGE]
         self.chart = PriceChart(theme)
         self.chart.day_clicked.connect(self.day_chosen)
-        self.chart.day_hovered.connect(self._describe)
+        self.chart.hovered.connect(self._describe)
         self.chart.detail_changed.connect(self._note_detail)
         self.empty = EmptyState("Reading …", "")
         self._stack = QStackedLayout(self)
@@ -152,7 +153,7 @@ class ChartPanel(QFrame):
             self._show_range(self._range)
         self._show_legend(self.chart.theme)
         self.chart.setAccessibleDescription(chart_in_words(snapshot))
-        self._describe(-1)
+        self._describe(-1, math.nan)
 
     def show_theme(self, theme: Theme) -> None:
         """Draw in the colours of a theme."""
@@ -163,18 +164,19 @@ class ChartPanel(QFrame):
         self._range = sessions
         self.chart.show_range(sessions)
 
-    def _describe(self, position: int) -> None:
-        if self._snapshot is not None:
-            last = len(self._snapshot.bars) - 1
-            self._readout.setText(describe_bar(self._snapshot, position if position >= 0 else last))
-            happened = marks_near(
-                self._snapshot.marks,
-                position,
-                self._detail // 2,
-                self.shown_kinds(),
-                [bar.session for bar in self._snapshot.bars],
-            )
-            self.chart.setToolTip(happened if position >= 0 else "")
+    def _describe(self, position: int, price: float) -> None:
+        """Tell what is under the pointer; the last session where it is nowhere."""
+        shown = self._snapshot
+        if shown is None:
+            return
+        last = len(shown.bars) - 1
+        said = describe_price(shown, position, price) if position > last else describe_bar(shown, position)
+        self._readout.setText(said or describe_bar(shown, last))
+        self.chart.setToolTip(happened_near(shown, position, self._detail // 2, self.shown_kinds()))
+
+    def said(self) -> str:
+        """Return the line of figures above the chart."""
+        return self._readout.text()
 
     def _note_detail(self, size: int) -> None:
         self._detail = size

@@ -405,7 +405,7 @@ class PriceChart(QWidget):
     """Prices with averages and fan, volume, and the sentiment strip, over one common axis."""
 
     day_clicked = Signal(int)
-    day_hovered = Signal(int)
+    hovered = Signal(int, float)  # place and price; -1 and NaN where the pointer is on neither
     detail_changed = Signal(int)
 
     def __init__(self, theme: Theme) -> None:
@@ -471,6 +471,8 @@ class PriceChart(QWidget):
         self._cursors = [
             pg.InfiniteLine(angle=90, pen=_line(theme.muted, Qt.PenStyle.DashLine)) for _ in range(3)
         ]
+        self._level = pg.InfiniteLine(angle=0, pen=_line(theme.muted, Qt.PenStyle.DashLine))
+        self._level.hide()
         self._chosen = [
             pg.LinearRegionItem((0, 0), movable=False, brush=_faint(theme.accent, 45), pen=pg.mkPen(None))
             for _ in range(3)
@@ -482,7 +484,7 @@ class PriceChart(QWidget):
                 item.hide()
                 plot.addItem(item, ignoreBounds=True)
         for item in (
-            self._fan, self._candles, self._marks, self._now, self._report, self._report_caption,
+            self._fan, self._candles, self._marks, self._now, self._report, self._report_caption, self._level,
         ):  # fmt: skip
             self._price.addItem(item, ignoreBounds=True)
         self._volumes.addItem(self._columns, ignoreBounds=True)
@@ -607,25 +609,33 @@ class PriceChart(QWidget):
         reach = max(highest * 1.15, 1.2)
         self._strip.setYRange(-reach, reach, padding=0)
 
-    def _position_at(self, point: QPointF) -> int:
-        """Return the bar under a point of the scene, -1 outside."""
-        if self._snapshot is None or not self._view.ci.sceneBoundingRect().contains(point):
-            return -1
-        position = round(self._price.getViewBox().mapSceneToView(point).x())
-        return position if 0 <= position <= len(self._snapshot.bars) else -1
-
     def _click(self, event: Any) -> None:
-        position = self._position_at(event.scenePos())
-        if position >= 0 and event.button() == Qt.MouseButton.LeftButton:
+        position, _ = self._place_of(event.scenePos())
+        known = self._snapshot is not None and 0 <= position <= len(self._snapshot.bars)
+        if known and event.button() == Qt.MouseButton.LeftButton:
             self.choose_day(position)
             self.day_clicked.emit(position)
 
     def _hover(self, point: QPointF) -> None:
-        position = self._position_at(point)
+        position, price = self._place_of(point)
         for cursor in self._cursors:
             cursor.setVisible(position >= 0)
             cursor.setPos(position)
-        self.day_hovered.emit(position)
+        self._level.setVisible(not math.isnan(price))
+        if not math.isnan(price):
+            self._level.setPos(price)
+        self.hovered.emit(position, price)
+
+    def _place_of(self, point: QPointF) -> tuple[int, float]:
+        """Return bar, or session of the fan, and price under a point of the scene; -1 and NaN outside."""
+        if self._snapshot is None or not self._view.ci.sceneBoundingRect().contains(point):
+            return -1, math.nan
+        box = self._price.getViewBox()
+        place = box.mapSceneToView(point)
+        position = round(place.x())
+        if not 0 <= position <= max(len(self._snapshot.bars), self._fan.right + ROOM_RIGHT):
+            return -1, math.nan
+        return position, place.y() if box.sceneBoundingRect().contains(point) else math.nan
 
 
 AVERAGE_STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DashDotLine, Qt.PenStyle.DotLine)

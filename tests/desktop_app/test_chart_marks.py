@@ -9,7 +9,8 @@ import pytest
 
 from collectors.records import CorporateAction, EarningsAnnouncement
 from collectors.store import save_corporate_actions, save_earnings
-from desktop_app.chart_marks import ChartMark, marks_near
+from desktop_app.chart_marks import ChartMark
+from desktop_app.pointer import happened_near
 from desktop_app.snapshot import Snapshot, legend, load_snapshot
 from desktop_app.store import open_home
 from tests.desktop_app.facts import NOW, SESSIONS, close_of, fill_home
@@ -40,12 +41,13 @@ def test_marks_stand_where_things_happened_per_todays_share(snapshot: Snapshot) 
 
 def test_the_pointer_reads_what_happened_near_a_bar_of_the_kinds_shown(snapshot: Snapshot) -> None:
     def near(position: int, reach: int, *shown: str) -> str:
-        return marks_near(snapshot.marks, position, reach, shown, SESSIONS)
+        return happened_near(snapshot, position, reach, shown)
 
     assert near(5, 0, "report", "split") == (
         "◆ 8 Mar 2021: Earnings report of 5 Mar 2021, after the close\n■ 8 Mar 2021: Split, 2 for 1"
     )
     assert near(5, 0, "dividend") == ""
+    assert near(17, 0) == "Earnings report announced for 23 Mar 2021, after the close."
     assert near(4, 2, "dividend") == "● 3 Mar 2021: Dividend of $0.20 a share"
 
 

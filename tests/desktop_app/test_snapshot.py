@@ -15,11 +15,10 @@ from collectors.records import Post, PostSentiment
 from desktop_app.alerts import acknowledge_alert, load_alerts
 from desktop_app.chart_marks import ReportMark
 from desktop_app.freshness import load_freshness
+from desktop_app.pointer import chart_in_words
 from desktop_app.settings import Settings
 from desktop_app.snapshot import (
     PostRow,
-    chart_in_words,
-    describe_bar,
     load_posts_of_day,
     load_snapshot,
     load_watch_rows,
@@ -136,15 +135,6 @@ def test_an_acknowledged_alert_loses_its_dot_and_keeps_the_note(
     assert load_watch_rows(db)[0].alert == ""
     (alert,) = load_alerts(db, Settings())
     assert (alert.acknowledged, alert.note) == (True, "earnings")
-
-
-def test_a_bar_is_described_in_one_line(db: sqlite3.Connection) -> None:
-    snapshot = load_snapshot(db, "AAA")
-    assert snapshot is not None
-    assert describe_bar(snapshot, 11) == (
-        "16 Mar 2021   open $59.60   high $62.60   low $58.60   close $60.60 (+1.0 %)   volume 1k"
-    )
-    assert describe_bar(snapshot, 12) == ""
 
 
 def test_freshness_names_what_is_stale_missing_and_what_to_do(db: sqlite3.Connection) -> None:

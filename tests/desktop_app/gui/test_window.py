@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QPointF, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -252,10 +252,22 @@ def test_the_pointer_on_a_bar_tells_what_happened_there(
 ) -> None:
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    window.chart.chart.day_hovered.emit(5)
+    window.chart.chart.hovered.emit(5, 55.0)
     assert window.chart.chart.toolTip() == "■ 8 Mar 2021: Split, 2 for 1"
-    window.chart.chart.day_hovered.emit(4)
+    window.chart.chart.hovered.emit(4, 55.0)
     assert window.chart.chart.toolTip() == ""
+
+
+def test_the_pointer_on_the_fan_tells_the_chance_of_ending_beyond_its_price(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    box = window.chart.chart._price.getViewBox()
+    window.chart.chart._hover(box.mapViewToScene(QPointF(30, 60.6)))
+    assert "close of 14 Apr 2021 (20 sessions ahead): 50 % to end below, 50 % above" in window.chart.said()
+    window.chart.chart._hover(box.mapViewToScene(QPointF(11, 60.6)))
+    assert window.chart.said().startswith("16 Mar 2021   open $59.60")
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])

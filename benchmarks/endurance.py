@@ -1,4 +1,4 @@
-"""How the program holds out when left alone: benchmarks/endurance.py year [--year 2024] [--seed 1]."""
+"""How the program holds out when left alone: benchmarks/endurance.py year | import, each with --help."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import logging
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from collectors.archives import import_prices  # noqa: E402
+from collectors.market_calendar import utc_now  # noqa: E402
+from collectors.store import open_database  # noqa: E402
 from desktop_app.terminal import table  # noqa: E402
 from tests.simulated_year import (  # noqa: E402
     Account,
@@ -61,6 +66,36 @@ def _by_job(told: Account) -> str:
     return table(header, [(job, *(f"{told.outcomes.get((job, o), 0):,}" for o in outcomes)) for job in jobs])
 
 
+def import_speed(arguments: argparse.Namespace) -> int:
+    """Import price files and insert the same rows by a plain executemany, in turn, and compare."""
+    rows: list[tuple[object, ...]] = []
+    seconds: dict[str, list[float]] = {"import": [], "executemany": []}
+    columns = "ticker, session, open, high, low, close, volume, source, available_at"
+    for _ in range(arguments.times):
+        with tempfile.TemporaryDirectory() as folder:
+            with closing(open_database(Path(folder) / "imported.db")) as db:
+                begun = time.perf_counter()
+                import_prices(db, arguments.paths, now=utc_now())
+                seconds["import"].append(time.perf_counter() - begun)
+                rows = db.execute(f"SELECT {columns} FROM price_bar ORDER BY id").fetchall()
+            with closing(open_database(Path(folder) / "plain.db")) as db:
+                begun = time.perf_counter()
+                db.execute("BEGIN")
+                db.executemany(f"INSERT INTO price_bar ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                db.execute("COMMIT")
+                seconds["executemany"].append(time.perf_counter() - begun)
+    pairs = list(zip(*seconds.values(), strict=True))
+    shares = [plain / whole for whole, plain in pairs]
+    told = [
+        (f"{whole:.2f}", f"{plain:.2f}", f"{share:.2f}")
+        for (whole, plain), share in zip(pairs, shares, strict=True)
+    ]
+    print(f"{len(rows):,} bars")
+    print(table(("import, s", "executemany, s", "speed of the import, share"), told, left=0))
+    print(f"median {median(shares):.2f}")
+    return 0 if median(shares) >= 0.5 else 1
+
+
 def main() -> int:
     """Run the trial that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -69,6 +104,10 @@ def main() -> int:
     simulated.add_argument("--year", type=int, default=2024)
     simulated.add_argument("--seed", type=int, default=1)
     simulated.set_defaults(run=year)
+    speed = trials.add_parser("import", help="speed of an import of price files beside a plain executemany")
+    speed.add_argument("paths", type=Path, nargs="+")
+    speed.add_argument("--times", type=int, default=5)
+    speed.set_defaults(run=import_speed)
     arguments = parser.parse_args()
     return int(arguments.run(arguments))
 

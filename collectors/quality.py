@@ -10,11 +10,12 @@ is doubted, one that fell by half on ten times the volume is not.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import exp, isinf, isnan, log
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,14 +114,14 @@ class _History:
 
     def __init__(self, bars: Bars, splits: Mapping[str, float], dividends: Mapping[str, float]) -> None:
         self.bars = bars
-        told = np.array([splits.get(session, 1.0) for session in bars.sessions])
+        told = _placed(splits, bars.sessions, 1.0)
         raw = np.diff(np.log(bars.close), prepend=np.log(bars.close[0]))
         followed = np.abs(raw) >= np.abs(raw + np.log(told)) / 3
         self.wrong_splits = (np.abs(np.log(told)) >= SUSPECT) & ~followed
         self.wrong_splits[0] = False
         self.told = told
         self.split = np.where(self.wrong_splits, 1.0, told)
-        self.dividend = np.array([dividends.get(session, 0.0) for session in bars.sessions])
+        self.dividend = _placed(dividends, bars.sessions, 0.0)
         self.shares = np.cumprod(self.split)  # that one share of the first day has become
         self.log_worth = np.log(bars.close * self.shares)
         self.turnover = bars.close * bars.volume
@@ -145,6 +146,16 @@ class _History:
     def usual_spread(self, t: int) -> float | None:
         before = self.spread[max(0, t - LOOKBACK) : t]
         return float(np.median(before)) if len(before) >= FEWEST else None
+
+
+def _placed(values: Mapping[str, float], sessions: Sequence[str], otherwise: float) -> FloatArray:
+    """Return an array (T,) of what is told of some sessions."""
+    column = np.full(len(sessions), otherwise)
+    for session, value in values.items():
+        at = bisect_left(sessions, session)
+        if at < len(sessions) and sessions[at] == session:
+            column[at] = value
+    return column
 
 
 # Prices -------------------------------------------------------------------------------------------
@@ -273,8 +284,8 @@ def _standstill(bars: Bars) -> Iterator[Fault]:
 
 def _gaps(sessions: Sequence[str], calendar: Sequence[str]) -> Iterator[Fault]:
     """Yield the first session of each run without a bar, known once the feed goes on."""
-    have = set(sessions)
-    missing = [day for day in calendar if sessions[0] < day < sessions[-1] and day not in have]
+    absent = set(calendar).difference(sessions)
+    missing = sorted(day for day in absent if sessions[0] < day < sessions[-1])
     for after, days in groupby(missing, key=lambda day: sessions[bisect_right(sessions, day)]):
         first, *rest = days
         yield Fault(first, "gap", f"no bar of {1 + len(rest)} sessions, and the next is of {after}", after)
@@ -300,7 +311,7 @@ def _dividends(history: _History, adjusted: Mapping[str, float]) -> Iterator[Fau
         session, amount = bars.sessions[t], float(history.dividend[t])
         a_share = float(history.shares[t])
         before = float(bars.close[t - 1] / history.split[t])
-        usual = float(np.median([paid for _, paid in earlier[-8:]])) / a_share if len(earlier) > 1 else 0.0
+        usual = median([paid for _, paid in earlier[-8:]]) / a_share if len(earlier) > 1 else 0.0
         recent = [(bars.sessions[at], paid / a_share) for at, paid in earlier if t - at <= TWICE_WITHIN]
         for kind, detail in (
             ("dividend_size", _too_large(amount, before, float(bars.close[t]))),

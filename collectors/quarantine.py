@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isclose
 from typing import Final
 
@@ -13,14 +14,11 @@ import numpy as np
 
 from collectors import store
 from collectors.market_calendar import closes_by_session, sessions_between
-from collectors.quality import ACTION_KINDS, BAR_KINDS, LOOKBACK, Bars, Fault, find_faults
+from collectors.quality import ACTION_KINDS, BAR_KINDS, LOOKBACK, Bars, Fault, FloatArray, find_faults
 from collectors.records import CorporateAction, PriceFlag
-from collectors.store import SourceBar
 
-OPEN: Final = 2  # of a SourceBar, as are these
-CLOSE: Final = 5
-VOLUME: Final = 6
-AVAILABLE_AT: Final = 7
+CLOSE: Final = 3  # of a SourceWord's prices
+VOLUME: Final = 4
 BARS_BEFORE = 2 * LOOKBACK  # what a judgement may rest on
 TICK = 0.01  # USD; below one dollar a hundredth of it
 NEARLY = 0.005  # relative; two vendors' highs and lows differ by that much on most days
@@ -29,12 +27,24 @@ RECONSIDERED = frozenset({"gap", "disagreement"})  # noted, and taken back once 
 VENDORS = {"yfinance_csv": "yahoo", "yahoo_csv": "yahoo", "stooq_csv": "stooq"}  # files of a live source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SourceWord:
-    """What one source last said of a ticker, from some session on."""
+    """What one source last said of a ticker, from some session on, oldest first."""
 
-    bars: Mapping[str, SourceBar]
+    sessions: Sequence[str]
+    prices: FloatArray  # (5, T): open, high, low, close, volume
+    known_at: Sequence[str]
     actions: Mapping[tuple[str, str], CorporateAction]
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each session stands."""
+        return {session: at for at, session in enumerate(self.sessions)}
+
+    def bar(self, session: str) -> list[float] | None:
+        """Return open, high, low, close, volume of a session, or None."""
+        at = self.places.get(session)
+        return None if at is None else self.prices[:, at].tolist()
 
 
 def review(
@@ -46,15 +56,17 @@ def review(
     now: str,
     is_live: bool,
     adjusted_close: Mapping[str, float] | None = None,
+    said: SourceWord | None = None,
 ) -> list[PriceFlag]:
     """Judge what a source said of the sessions from ``since`` on; save and return what is new.
 
     A doubt is dispelled by a correction or a split that explains it, by another vendor that says the same, by
     the next session where that settles it, and, where markets do such things (``bad_tick``,
     ``volume_zero``), by the source itself, saying the same on another day (``is_live``: asked just now).
+    ``said`` is all that is stored of the ticker's prices, where the caller has it at hand.
     """
     first = _bars_before(db, ticker, source, since)
-    words = _words(db, ticker, first)
+    words = _with_actions(db, ticker, first, {source: said}) if said else _words(db, ticker, first)
     if source not in words:
         return []
     faults = [fault for fault in _faults(source, words, adjusted_close) if fault.session >= since]
@@ -86,13 +98,20 @@ def _bars_before(db: sqlite3.Connection, ticker: str, source: str, since: str) -
 
 
 def _words(db: sqlite3.Connection, ticker: str, first: str) -> dict[str, SourceWord]:
+    words = {}
+    for source, bars in store.load_every_word(db, ticker, first).items():
+        sessions, _, *prices, known_at = zip(*bars.values(), strict=True)
+        words[source] = SourceWord(sessions, np.array(prices), known_at, {})
+    return _with_actions(db, ticker, first, words)
+
+
+def _with_actions(
+    db: sqlite3.Connection, ticker: str, first: str, words: Mapping[str, SourceWord]
+) -> dict[str, SourceWord]:
     actions: dict[str, dict[tuple[str, str], CorporateAction]] = defaultdict(dict)
     for action in store.load_every_action(db, ticker, first):
         actions[action.source][action.session, action.kind] = action
-    return {
-        source: SourceWord(bars, actions[source])
-        for source, bars in store.load_every_word(db, ticker, first).items()
-    }
+    return {source: replace(word, actions=actions[source]) for source, word in words.items()}
 
 
 def _faults(
@@ -100,8 +119,7 @@ def _faults(
 ) -> list[Fault]:
     """Judge a source by its own word; a split that only another source told of explains a jump too."""
     word = words[source]
-    columns = np.array([bar[OPEN:AVAILABLE_AT] for bar in word.bars.values()]).T
-    sessions = tuple(word.bars)
+    sessions = tuple(word.sessions)
     splits = {
         session: action.ratio_or_amount
         for said in (*words.values(), word)
@@ -114,7 +132,7 @@ def _faults(
         if kind == "dividend"
     }
     faults = find_faults(
-        Bars(sessions, *columns),
+        Bars(sessions, *word.prices),
         splits,
         dividends,
         calendar=sessions_between(sessions[0], sessions[-1]),
@@ -146,7 +164,8 @@ def _opened(
 def _known_at(fault: Fault, word: SourceWord) -> str:
     """Return the close at which a fault shows, or when the bars that show it were last corrected."""
     instants = [closes_by_session().get(fault.known_on, "")]
-    instants += [word.bars[day][AVAILABLE_AT] for day in (fault.session, fault.known_on) if day in word.bars]
+    days = [day for day in (fault.session, fault.known_on) if day in word.places]
+    instants += [word.known_at[word.places[day]] for day in days]
     action = word.actions.get((fault.session, ACTION_KINDS.get(fault.kind, "")))
     return max([*instants, action.available_at] if action else instants)
 
@@ -196,9 +215,9 @@ def _who_says_the_same(flag: PriceFlag, words: Mapping[str, SourceWord]) -> tupl
         if _vendor(name) == _vendor(flag.source):
             continue
         if flag.holds == "bar":
-            one, other = here.bars.get(flag.session), there.bars.get(flag.session)
+            one, other = here.bar(flag.session), there.bar(flag.session)
             if one and other and _bars_agree(one, other):
-                return name, max(flag.available_at, other[AVAILABLE_AT])
+                return name, max(flag.available_at, there.known_at[there.places[flag.session]])
         else:
             key = (flag.session, flag.holds)
             ours, theirs = here.actions.get(key), there.actions.get(key)
@@ -207,8 +226,8 @@ def _who_says_the_same(flag: PriceFlag, words: Mapping[str, SourceWord]) -> tupl
     return None
 
 
-def _bars_agree(one: SourceBar, other: SourceBar) -> bool:
-    pairs = zip(one[OPEN:VOLUME], other[OPEN:VOLUME], strict=True)
+def _bars_agree(one: list[float], other: list[float]) -> bool:
+    pairs = zip(one[:VOLUME], other[:VOLUME], strict=True)
     return all(isclose(a, b, rel_tol=NEARLY, abs_tol=tick_of(a)) for a, b in pairs)
 
 
@@ -222,9 +241,9 @@ def _disagreements(source: str, words: Mapping[str, SourceWord], since: str) -> 
     for name, there in words.items():
         if name == source or name.endswith("csv"):  # an archive's other habits are no news
             continue
-        for session, bar in words[source].bars.items():
-            other = there.bars.get(session)
-            if session < since or other is None or abs(bar[CLOSE] - other[CLOSE]) <= tick_of(bar[CLOSE]):
+        for session, close in zip(words[source].sessions, words[source].prices[CLOSE].tolist(), strict=True):
+            other = there.bar(session)
+            if session < since or other is None or abs(close - other[CLOSE]) <= tick_of(close):
                 continue
-            detail = f"close {bar[CLOSE]:g}, and {other[CLOSE]:g} from {name}"
+            detail = f"close {close:g}, and {other[CLOSE]:g} from {name}"
             yield Fault(session, "disagreement", detail, session)

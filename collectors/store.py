@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # sqlite_utils loads pandas: a reader, as the window is one, 
     from sqlite_utils import Migrations
 
 BUSY_TIMEOUT_S = 15.0
+ROWS_A_STATEMENT = 100  # every SQLite takes 999 parameters
 
 
 # Opening ------------------------------------------------------------------------------------------
@@ -185,37 +187,62 @@ def _back_up(db: sqlite3.Connection, path: Path) -> None:
 
 
 def save_price_bars(db: sqlite3.Connection, bars: Iterable[PriceBar], recorded_at: str) -> int:
-    """Save bars that are new or differ from what their source said before; return the rows added.
-
-    A first bar keeps its own ``available_at``. A changed one is a correction: a new row that could
-    not be known before ``recorded_at``.
-    """
+    """Save bars of any tickers and sources, all of them or none; as save_bars_of."""
     by_series: dict[tuple[str, str], list[PriceBar]] = defaultdict(list)
     for bar in bars:
         by_series[bar.ticker, bar.source].append(bar)
     added = 0
     with writing(db):
         for (ticker, source), series in by_series.items():
-            known = load_source_bars(
-                db, ticker, source, min(b.session for b in series), max(b.session for b in series)
+            sessions = [bar.session for bar in series]
+            prices = [(bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in series]
+            known_at = [bar.available_at for bar in series]
+            added += save_bars_of(
+                db, ticker, source, sessions, list(zip(*prices, strict=True)), known_at, recorded_at
             )
-            rows = []
-            for bar in series:
-                values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
-                before = known.get(bar.session)
-                if before == values:
-                    continue
-                at = bar.available_at if before is None else max(bar.available_at, recorded_at)
-                known[bar.session] = values
-                rows.append((ticker, bar.session, *values, source, at))
-            before_insert = db.total_changes
-            db.executemany(
-                "INSERT INTO price_bar (ticker, session, open, high, low, close, volume, "
-                "source, available_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                rows,
-            )
-            added += db.total_changes - before_insert
     return added
+
+
+def save_bars_of(
+    db: sqlite3.Connection,
+    ticker: str,
+    source: str,
+    sessions: Sequence[str],
+    prices: Sequence[Sequence[float]],
+    known_at: Sequence[str],
+    recorded_at: str,
+) -> int:
+    """Save what a source says of a ticker where it is new or differs from before; return the rows added.
+
+    ``prices`` are the columns open, high, low, close, volume. A first bar counts as known since its own
+    ``known_at``. A changed one is a correction: a new row that could not be known before ``recorded_at``.
+    """
+    known = load_source_bars(db, ticker, source, min(sessions), max(sessions))
+    said = zip(sessions, zip(*prices, strict=True), known_at, strict=True)
+    if known or len(set(sessions)) < len(sessions):
+        rows: Iterable[Sequence[object]] = [
+            (ticker, session, *bar, source, at) for session, bar, at in _news(said, known, recorded_at)
+        ]
+    else:
+        rows = zip(repeat(ticker), sessions, *prices, repeat(source), known_at)
+    return _insert_rows(
+        db, "price_bar (ticker, session, open, high, low, close, volume, source, available_at)", rows
+    )
+
+
+Bar = tuple[float, ...]  # open, high, low, close, volume
+
+
+def _news(
+    said: Iterable[tuple[str, Bar, str]], known: Mapping[str, Bar], recorded_at: str
+) -> Iterator[tuple[str, Bar, str]]:
+    """Yield session, bar and available_at of what differs from what is known."""
+    current = dict(known)
+    for session, bar, at in said:
+        before = current.get(session)
+        if before != bar:
+            current[session] = bar
+            yield session, bar, at if before is None else max(at, recorded_at)
 
 
 def save_corporate_actions(
@@ -236,7 +263,7 @@ def save_corporate_actions(
             added += db.execute(
                 "INSERT INTO corporate_action (ticker, session, kind, ratio_or_amount, source, "
                 "available_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (*astuple(action)[:5], at),
+                (action.ticker, action.session, action.kind, action.ratio_or_amount, action.source, at),
             ).rowcount
     return added
 
@@ -356,6 +383,19 @@ def save_job_run(db: sqlite3.Connection, run: JobRun) -> None:
             "VALUES (?, ?, ?, ?, ?, ?)",
             astuple(run),
         )
+
+
+def _insert_rows(db: sqlite3.Connection, into: str, rows: Iterable[Sequence[object]]) -> int:
+    """Insert the rows that are new, many a statement: a quarter faster than one a statement."""
+    width = into.count(",") + 1
+    one = f"({', '.join('?' * width)})"
+    left = iter(rows)
+    with writing(db):
+        before = db.total_changes
+        while values := list(chain.from_iterable(islice(left, ROWS_A_STATEMENT))):
+            many = ", ".join([one] * (len(values) // width))
+            db.execute(f"INSERT INTO {into} VALUES {many} ON CONFLICT DO NOTHING", values)
+        return db.total_changes - before
 
 
 def _insert_new(db: sqlite3.Connection, statement: str, records: Iterable[object]) -> int:
@@ -563,6 +603,11 @@ def quick_check(db: sqlite3.Connection) -> list[str]:
     with _storage_errors(_path_of(db)):
         found = [row[0] for row in db.execute("PRAGMA quick_check")]
     return [] if found == ["ok"] else found
+
+
+def has_bars(db: sqlite3.Connection, ticker: str) -> bool:
+    """Tell whether any source has spoken of a ticker's prices."""
+    return db.execute("SELECT 1 FROM price_bar WHERE ticker = ? LIMIT 1", (ticker,)).fetchone() is not None
 
 
 def load_tickers(db: sqlite3.Connection, known_at: str = "9999") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from collectors import store
-from collectors.archives import BadLine, import_prices
+from collectors.archives import BadLine, import_prices, prices
 from collectors.errors import BadInput
 
 EXCERPTS = Path(__file__).parents[1] / "resources" / "archives"
@@ -299,3 +300,43 @@ def test_progress_ends_at_its_total(db: sqlite3.Connection) -> None:
 def test_a_real_file_of_twenty_years_has_no_bad_line(db: sqlite3.Connection) -> None:
     report = import_prices(db, [US_DAILY / "AAPL.csv.gz"], now=NOW)
     assert (report.rows_saved, report.passed_over, report.bad_lines) == (5402, 0, 0)
+
+
+# Fast and careful reading -------------------------------------------------------------------------
+
+ODD_LINES = [
+    "KO,20200106,55.3,55.4,54.8,54.99,1000",
+    "KO,2020-01-07,55.4001,55.4,54.8,54.99,1000",
+    "KO,2020-01-08,nan,55.4,54.8,54.99,1000",
+    "KO,2020-01-09,55.3,55.4,54.8,54.99,-1",
+    "KO,2020-01-11,55.3,55.4,54.8,54.99,1000",
+    "ko.us,2020-01-13,1e1,1_1,9,10,1000",
+    "K!,2020-01-14,55.3,55.4,54.8,54.99,1000",
+    "KO,2021-04-22,55.3,55.4,54.8,54.99,1000",
+    "KO,2020-01-02,55.3,55.4,54.8,54.99,1000",
+    "KO,2020-01-02,55.3,55.4,54.8,55.0,1000",
+]
+
+
+@pytest.mark.parametrize("odd", ODD_LINES)
+def test_a_line_has_the_same_fate_whatever_stands_beside_it(tmp_path: Path, odd: str) -> None:
+    def told(name: str, *lines: str) -> tuple[object, ...]:
+        with contextlib.closing(store.open_database(tmp_path / f"{name}.db")) as db:
+            report = import_prices(db, [table(tmp_path, GOOD, odd, *lines)], now=NOW)
+            reasons = [(bad.line, bad.reason) for bad in report.examples if bad.line < 4]
+            return bars(db), report.passed_over, reasons
+
+    assert told("by_column") == told("by_line", '"KO",x')  # a quote: every line is read by itself
+
+
+def test_a_long_file_is_read_in_blocks_and_its_lines_keep_their_numbers(
+    db: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prices, "BLOCK", 60)
+    again = "KO,2020-01-02,55.3,55.4,54.8,54.9,1000"
+    days = [f"KO,2020-01-{day:02},55.3,55.4,54.8,54.99,1000\r" for day in range(6, 11)]
+    report = import_prices(db, [table(tmp_path, GOOD, *days, GOOD, again)], now=NOW)
+    assert (report.rows_saved, report.passed_over, len(bars(db))) == (6, 1, 6)
+    assert [(bad.line, bad.reason) for bad in report.examples] == [
+        (9, "2020-01-02 was given before with other values; the first stays")
+    ]

@@ -1,15 +1,20 @@
-"""How the program holds out when left alone: benchmarks/endurance.py year | import, each with --help."""
+"""How the program holds out when left alone: endurance.py year | faults | kills | import, each with --help."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+import random
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from statistics import median
+
+import stamina
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -18,6 +23,16 @@ from collectors.archives import import_prices  # noqa: E402
 from collectors.market_calendar import utc_now  # noqa: E402
 from collectors.store import open_database  # noqa: E402
 from desktop_app.terminal import table  # noqa: E402
+from tests.collectors.faults import (  # noqa: E402
+    FAULTS,
+    POLICY,
+    SOURCES,
+    WRONG_CERTIFICATE,
+    misbehave,
+    open_sockets,
+    outcome,
+    three_sources,
+)
 from tests.simulated_year import (  # noqa: E402
     Account,
     account,
@@ -66,6 +81,42 @@ def _by_job(told: Account) -> str:
     return table(header, [(job, *(f"{told.outcomes.get((job, o), 0):,}" for o in outcomes)) for job in jobs])
 
 
+def faults(arguments: argparse.Namespace) -> int:
+    """Ask each source until it has met each fault so many times, at random turns, and print how it ended."""
+    logging.disable(logging.CRITICAL)
+    chance = random.Random(arguments.seed)
+    rows, threads, sockets, foreign = [], threading.active_count(), open_sockets(), 0
+    with stamina.set_testing(True, attempts=POLICY.attempts):
+        for name, source in SOURCES.items():
+            met, ends, most = Counter[str](), Counter[tuple[str, str]](), Counter[str]()
+            for tls in (False, True):
+                with three_sources(tls=tls) as web:
+                    left = [WRONG_CERTIFICATE] if tls else list(FAULTS)
+                    fault = ""
+                    misbehave(web, source, lambda: fault)  # noqa: B023 - the fault of this turn
+                    while left:
+                        fault = chance.choice(left)
+                        before = len(web.requests)
+                        try:
+                            ends[fault, outcome(source, web)] += 1
+                        except Exception as error:
+                            print(f"{name}, {fault}: {type(error).__name__}: {error}")
+                            foreign += 1
+                        asked = web.paths()[before:].count(source.path) if not tls else 1
+                        met[fault] += asked
+                        most[fault] = max(most[fault], asked)
+                        if met[fault] >= arguments.requests:
+                            left.remove(fault)
+            for fault in [*FAULTS, WRONG_CERTIFICATE]:
+                told = ", ".join(f"{n:,} {how}" for (of, how), n in sorted(ends.items()) if of == fault)
+                rows.append((name, fault, f"{met[fault]:,}", str(most[fault]), told))
+    print(table(("source", "fault", "requests", "most a question", "questions that ended in"), rows, left=2))
+    left_over = threading.active_count() - threads, open_sockets() - sockets
+    print(f"errors that are not ours: {foreign}; threads and sockets left: {left_over}")
+    too_many = any(int(row[3]) > 2 * POLICY.attempts for row in rows)
+    return 1 if foreign or too_many or any(left_over) else 0
+
+
 def import_speed(arguments: argparse.Namespace) -> int:
     """Import price files and insert the same rows by a plain executemany, in turn, and compare."""
     rows: list[tuple[object, ...]] = []
@@ -104,6 +155,10 @@ def main() -> int:
     simulated.add_argument("--year", type=int, default=2024)
     simulated.add_argument("--seed", type=int, default=1)
     simulated.set_defaults(run=year)
+    faulty = trials.add_parser("faults", help="every fault of every source, through the real clients")
+    faulty.add_argument("--requests", type=int, default=1000, help="of each fault to each source")
+    faulty.add_argument("--seed", type=int, default=1)
+    faulty.set_defaults(run=faults)
     speed = trials.add_parser("import", help="speed of an import of price files beside a plain executemany")
     speed.add_argument("paths", type=Path, nargs="+")
     speed.add_argument("--times", type=int, default=5)

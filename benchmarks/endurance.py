@@ -1,4 +1,4 @@
-"""How the program holds out when left alone: endurance.py year | faults | kills | import, each with --help."""
+"""How the program holds out when left alone: year | faults | kills | import, each with --help."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from tests.collectors.faults import (  # noqa: E402
     outcome,
     three_sources,
 )
+from tests.killed import kill_at_random  # noqa: E402
 from tests.simulated_year import (  # noqa: E402
     Account,
     account,
@@ -117,6 +118,17 @@ def faults(arguments: argparse.Namespace) -> int:
     return 1 if foreign or too_many or any(left_over) else 0
 
 
+def kills(arguments: argparse.Namespace) -> int:
+    """Kill a collection at random instants, and print what its records lack or hold twice."""
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder, stamina.set_testing(True, attempts=POLICY.attempts):
+        told = kill_at_random(Path(folder), arguments.times, arguments.seed)
+    wrong = ("lost", "doubled", "half", "damaged")
+    header = ("kills", "records finished after kills", "rows in them", *wrong)
+    print(table(header, [tuple(f"{told[name]:,}" for name in ("kills", "records", "rows", *wrong))], left=0))
+    return 1 if any(told[name] for name in wrong) else 0
+
+
 def import_speed(arguments: argparse.Namespace) -> int:
     """Import price files and insert the same rows by a plain executemany, in turn, and compare."""
     rows: list[tuple[object, ...]] = []
@@ -159,6 +171,10 @@ def main() -> int:
     faulty.add_argument("--requests", type=int, default=1000, help="of each fault to each source")
     faulty.add_argument("--seed", type=int, default=1)
     faulty.set_defaults(run=faults)
+    killed = trials.add_parser("kills", help="a collection killed at random instants (not on Windows)")
+    killed.add_argument("--times", type=int, default=300)
+    killed.add_argument("--seed", type=int, default=1)
+    killed.set_defaults(run=kills)
     speed = trials.add_parser("import", help="speed of an import of price files beside a plain executemany")
     speed.add_argument("paths", type=Path, nargs="+")
     speed.add_argument("--times", type=int, default=5)

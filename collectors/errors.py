@@ -9,6 +9,7 @@ CollectorError
 ├── BadInput             a file or an argument is unusable: tell the person what was expected
 └── ConfigurationError   a key, a path or room on the disk is missing: tell the person how to mend it
     └── StorageError     the database cannot be opened or written
+        └── DamagedDatabase   it has to be set aside, and a backup restored
 """
 
 from __future__ import annotations
@@ -56,3 +57,7 @@ class ConfigurationError(CollectorError):
 
 class StorageError(ConfigurationError):
     """The database cannot be opened or written: read-only, full, damaged or newer than the program."""
+
+
+class DamagedDatabase(StorageError):
+    """SQLite finds a fault in the file, or it is no database."""

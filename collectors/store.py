@@ -12,7 +12,7 @@ from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from collectors.errors import DatabaseBusy, StorageError
+from collectors.errors import DamagedDatabase, DatabaseBusy, StorageError
 from collectors.market_calendar import utc_now
 from collectors.records import (
     CorporateAction,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # sqlite_utils loads pandas: a reader, as the window is one, 
     from sqlite_utils import Migrations
 
 BUSY_TIMEOUT_S = 15.0
+REPAIR = "`barograph doctor --repair` sets it aside and restores the newest backup"
 ROWS_A_STATEMENT = 100  # every SQLite takes 999 parameters
 
 
@@ -145,8 +146,8 @@ def _storage_errors(path: Path | str) -> Iterator[None]:
                 "or choose another folder with --home"
             ) from error
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            raise StorageError(
-                f"{path} is damaged or no Barograph database ({error}); set it aside and restore a backup"
+            raise DamagedDatabase(
+                f"{path} is damaged or no Barograph database ({error}); {REPAIR}"
             ) from error
         raise
 
@@ -178,9 +179,33 @@ def _migrate(db: sqlite3.Connection, path: Path, sets: Sequence[Migrations]) -> 
 
 
 def _back_up(db: sqlite3.Connection, path: Path) -> None:
-    stamp = utc_now().replace(":", "")
-    with closing(sqlite3.connect(path.with_name(f"{path.stem}.before-upgrade-{stamp}.db"))) as copy:
+    copy_tested(db, path.with_name(f"{path.stem}.before-upgrade-{utc_now().replace(':', '')}.db"))
+
+
+def copy_tested(db: sqlite3.Connection, target: Path) -> None:
+    """Copy a database as it is at this moment, others writing or not; it is tested before, the copy after.
+
+    Raises
+    ------
+    DamagedDatabase
+        SQLite finds a fault in the database or in the copy; there is no copy then.
+    StorageError
+        The copy cannot be written.
+    """
+    _refuse_damaged(db)
+    part = target.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with _storage_errors(target), closing(sqlite3.connect(part)) as copy:
         db.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+        _refuse_damaged(copy)
+    part.replace(target)
+
+
+def _refuse_damaged(db: sqlite3.Connection) -> None:
+    found = quick_check(db)
+    if found:
+        raise DamagedDatabase(f"{_path_of(db)} is damaged ({found[0]}); {REPAIR}")
 
 
 # Saving: each batch in one transaction, each rerun without effect ---------------------------------

@@ -73,7 +73,7 @@ class Context:
 
         with (
             holding(self.home, COLLECTOR, f"barograph {command}", wait_s=TURN_S, waiting=self.voice.tell),
-            self.database() as db,
+            closing(choices.open_home_to_collect(self.home, utc_now())) as db,
         ):
             yield db
 
@@ -706,11 +706,15 @@ def status(context: Context) -> None:
 
 @barograph.command()
 @click.option("--leaks", is_flag=True, help="Sound the leak alarms on the forecasters (half a minute).")
+@click.option("--repair", is_flag=True, help="Set a damaged database aside and restore its newest backup.")
 @long_command
-def doctor(context: Context, tell: Progress, leaks: bool) -> dict[str, Any]:
+def doctor(context: Context, tell: Progress, leaks: bool, repair: bool) -> dict[str, Any]:
     """What is wrong, and how to mend it; with --leaks: whether any forecaster sees what it may not."""
     from desktop_app.doctor import examine, leaks_in_words
+    from desktop_app.repair import repair_home
 
+    if repair:
+        context.voice.say("\n".join(repair_home(context.home, now=utc_now())))
     complaints = examine(context.home, now=utc_now())
     for complaint in complaints:
         context.voice.say(f"{complaint.sentence}\n    {complaint.mend}")
@@ -739,7 +743,7 @@ def serve(context: Context, tell: Progress) -> dict[str, Any]:
     with holding(context.home, SCHEDULE, "barograph serve", wait_s=GLANCE_S):
         schedule = Schedule(
             lambda: daily_jobs(context.home, tell),
-            lambda: choices.open_home(context.home),
+            lambda: choices.open_home_to_collect(context.home, utc_now()),
             turn=lambda: holding(context.home, COLLECTOR, "barograph serve"),
         )
         context.voice.say("Collecting on schedule; stop with Ctrl+C")

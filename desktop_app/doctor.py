@@ -124,7 +124,7 @@ def _of_database(home: Path, now: str) -> Iterator[Complaint]:
     yield Complaint(
         "database",
         f"The database {path} is damaged: {wrong[0]}.",
-        f"set {path.name} aside and put a backup in its place, or import and collect anew",
+        facts.REPAIR,
     )
 
 

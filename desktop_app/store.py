@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import collectors.store
+from collectors.backups import back_up_daily
 from collectors.store import writing
 
 DATABASE_NAME = "barograph.db"
@@ -20,6 +21,17 @@ def open_home(home: Path) -> sqlite3.Connection:
     return collectors.store.open_database(
         home / DATABASE_NAME, fusion_model.schema.migrations, desktop_app.schema.migrations
     )
+
+
+def open_home_to_collect(home: Path, now: str) -> sqlite3.Connection:
+    """Open the database of a home as open_home does, with the day's backup made before anything is added."""
+    db = open_home(home)
+    try:
+        back_up_daily(db, home / DATABASE_NAME, now)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def open_home_reader(home: Path) -> sqlite3.Connection:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
+from collectors.errors import AlreadyRunning
+from collectors.locks import SCHEDULE, holding
 from collectors.market_calendar import session_close
 from collectors.records import EarningsAnnouncement, JobRun, MacroObservation, Post, PostMention, PriceFlag
 from collectors.sentiment.compact import CompactScorer
@@ -19,10 +21,13 @@ from collectors.sentiment.finbert import FOLDER
 from collectors.sentiment.scoring import score_new_posts
 from collectors.store import save_earnings, save_flags, save_job_run, save_macro, save_posts, save_price_bars
 from desktop_app.doctor import Complaint, examine
-from desktop_app.store import DATABASE_NAME, open_home, unwatch, watch
+from desktop_app.repair import repair_home
+from desktop_app.store import DATABASE_NAME, open_home, open_home_to_collect, unwatch, watch
+from desktop_app.words import day
 from fusion_model.findings import TrainedModel
 from fusion_model.store import save_forecasts, save_trained_model
 from tests.builders import bars, forecast_of, sessions_from
+from tests.collectors.test_backups import overwrite_pages
 
 SESSIONS = sessions_from("2020-01-02", 30)
 LAST = SESSIONS[-1]
@@ -215,23 +220,31 @@ def test_settings_that_cannot_be_read_are_told(home: Path) -> None:
     assert "'theme' must be one of" in complaint.sentence
 
 
-def test_a_damaged_page_of_the_database_is_found(home: Path) -> None:
+def test_a_damaged_database_is_found_and_repaired_and_the_gap_collected_again(home: Path) -> None:
     path = home / DATABASE_NAME
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        page = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'price_bar'").fetchone()[0]
-        size = db.execute("PRAGMA page_size").fetchone()[0]
-    content = bytearray(path.read_bytes())
-    content[(page - 1) * size : page * size] = b"\xff" * size
-    path.write_bytes(bytes(content))
+    open_home_to_collect(home, NOW).close()
+    change(home, lambda db: save_price_bars(db, bars("AAA", [51.0], "2020-02-14"), NOW))
+    overwrite_pages(path)
     complaint = only(home)
-    assert complaint.subject == "database"
-    assert "damaged" in complaint.sentence
-    assert "backup" in complaint.mend
+    assert (complaint.subject, complaint.mend.split("`")[1]) == ("database", "barograph doctor --repair")
+    told = repair_home(home, now=NOW)
+    assert told[0].startswith(f"{path} was damaged: ")
+    assert told[1].endswith(f"and the backup of {day(NOW[:10])} has taken its place.")
+    with closing(open_home(home)) as db:
+        assert save_price_bars(db, bars("AAA", [51.0], "2020-02-14"), NOW) == 1
+    assert repair_home(home, now=NOW) == [f"{path} is sound; there is nothing to repair."]
+
+
+def test_nothing_is_repaired_while_the_schedule_runs(home: Path) -> None:
+    open_home_to_collect(home, NOW).close()
+    overwrite_pages(home / DATABASE_NAME)
+    with holding(home, SCHEDULE, "barograph serve"), pytest.raises(AlreadyRunning, match="barograph serve"):
+        repair_home(home, now=NOW)
+    assert not list(home.glob("damaged-*"))
 
 
 def test_a_file_that_is_no_database_is_told(home: Path) -> None:
     (home / DATABASE_NAME).write_text("this is no database, whatever its name says, and it is long enough")
     complaint = only(home)
     assert complaint.subject == "database"
-    assert complaint.mend == "set it aside and restore a backup"
+    assert complaint.mend == "`barograph doctor --repair` sets it aside and restores the newest backup"

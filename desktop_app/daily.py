@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from collectors import store as facts
@@ -20,7 +22,7 @@ from collectors.timetable import (
     latest_believed,
     outlook,
 )
-from desktop_app.secrets import load_secret, require_secret
+from desktop_app.secrets import hide_keys, load_secret, require_secret
 from desktop_app.settings import load_settings
 from desktop_app.store import load_watchlist
 
@@ -92,7 +94,7 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         return CollectReport(rows=forecasts, messages=(f"as of {sessions[-1]}{earlier}",))
 
     settings = load_settings(home)
-    return [
+    jobs = [
         Job(
             "prices",
             (
@@ -107,6 +109,24 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         Job("earnings", tuple(DailyAt(*_clock(text)) for text in settings.earnings_times), earnings),
         Job("refresh", (AfterJob("prices"),), refresh),  # last: what else is due at the close comes first
     ]
+    return [replace(job, run=_without_keys(job.run)) for job in jobs]
+
+
+def _without_keys(
+    run: Callable[[sqlite3.Connection, str], CollectReport],
+) -> Callable[[sqlite3.Connection, str], CollectReport]:
+    """Take keys out of what a run says and raises: both are recorded in the database."""
+
+    def told(db: sqlite3.Connection, now: str) -> CollectReport:
+        try:
+            report = run(db, now)
+        except Exception as error:
+            if hide_keys(str(error)) != str(error):
+                error.args = (hide_keys(str(error)),)
+            raise
+        return replace(report, messages=tuple(map(hide_keys, report.messages)))
+
+    return told
 
 
 def _clock(text: str) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from collectors.errors import (
     SourceChanged,
 )
 from collectors.progress import Progress, silent
+from desktop_app.secrets import hide_keys
 from fusion_model.errors import FusionModelError, NotEnoughHistory
 
 MESSAGE_WIDTH = 22  # beside a bar, so that a line fits into 80 columns
@@ -58,8 +59,8 @@ def sentence_of(error: BaseException) -> str:
 
 
 def redact(text: str) -> str:
-    """Blank out the values of keys."""
-    return SECRET_PATTERN.sub(r"\1***", text)
+    """Blank out keys: those that were read, and whatever stands where a key would."""
+    return SECRET_PATTERN.sub(r"\1***", hide_keys(text))
 
 
 class RedactingFormatter(logging.Formatter):
@@ -80,21 +81,21 @@ class Voice:
     def say(self, text: str = "") -> None:
         """Print a line for a person; nothing where a program listens."""
         if not (self.as_json or self.progress_json):
-            print(text, file=self._out, flush=True)
+            print(redact(text), file=self._out, flush=True)
 
     def tell(self, text: str) -> None:
         """Tell what goes on beside the result: on standard error, or as a line of progress."""
         if self.progress_json:
             self._line({"stage": "", "done": 0, "total": 0, "message": text})
         else:
-            print(f"barograph: {text}", file=sys.stderr, flush=True)
+            print(f"barograph: {redact(text)}", file=sys.stderr, flush=True)
 
     def finish(self, result: Any) -> None:
         """Print the one document of ``--json``, or the last line of ``--progress json``."""
         if self.progress_json:
             self._line({"result": plain(result)})
         elif self.as_json:
-            print(json.dumps(plain(result), indent=1), file=self._out, flush=True)
+            print(redact(json.dumps(plain(result), indent=1)), file=self._out, flush=True)
 
     def fail(self, error: BaseException) -> None:
         """Tell an error: on standard error, and where a program listens also as JSON."""
@@ -106,7 +107,7 @@ class Voice:
         print(f"barograph: {sentence}", file=sys.stderr, flush=True)
 
     def _line(self, value: dict[str, Any]) -> None:
-        print(json.dumps(value), file=self._out, flush=True)
+        print(redact(json.dumps(value)), file=self._out, flush=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

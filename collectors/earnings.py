@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 from zoneinfo import ZoneInfo
 
 from collectors.errors import CollectorError, ConfigurationError, SkipItem, SourceChanged
@@ -25,6 +25,7 @@ from collectors.retry import (
     Pace,
     RetryPolicy,
     call_with_retry,
+    open_url,
     raise_for_busy,
     raise_for_refusal,
     unreachable,
@@ -391,7 +392,7 @@ def _read(url: str, user_agent: str, timeout_s: float) -> Any:
     """Ask once; the address names no person, the contact travels in a header alone."""
     request = Request(url, headers={"User-Agent": user_agent, "Accept": "application/json"})  # noqa: S310
     try:
-        with urlopen(request, timeout=timeout_s) as response:  # noqa: S310 - EDGAR's address, or a test's
+        with open_url(request, timeout_s) as response:
             body = response.read()
     except HTTPError as error:
         with error:

@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 from xml.etree import ElementTree
 
 from collectors.errors import CollectorError, ConfigurationError, SkipItem, SourceChanged
@@ -23,6 +22,7 @@ from collectors.retry import (
     Pace,
     RetryPolicy,
     call_with_retry,
+    open_url,
     raise_for_busy,
     raise_for_refusal,
     unreachable,
@@ -250,7 +250,7 @@ def _ask(method: Any, series_id: str, *window: str) -> Any:
 def _read(url: str, timeout_s: float) -> ElementTree.Element:
     """Ask once; no error holds the address, because the key is in it."""
     try:
-        with urlopen(url, timeout=timeout_s) as response:  # noqa: S310 - FRED's address, or a test's
+        with open_url(url, timeout_s) as response:
             body = response.read()
     except HTTPError as error:
         with error:

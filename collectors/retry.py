@@ -8,7 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from http.client import HTTPMessage
+from typing import IO, Any, TypeVar
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import stamina
 
@@ -134,3 +138,36 @@ def _date(text: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else None
+
+
+# HTTPS alone ------------------------------------------------------------------------------------------
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def open_url(request: str | Request, timeout_s: float) -> Any:
+    """Open an address, and whatever it redirects to, over HTTPS alone (plain HTTP only on this machine).
+
+    Keys stand in addresses and headers: over plain HTTP everyone on the way could read them.
+
+    Raises
+    ------
+    URLError
+        An address is no HTTPS, or could not be opened; the message does not hold it.
+    """
+    _refuse_plain(request if isinstance(request, str) else request.full_url)
+    return build_opener(_SafeRedirects).open(request, timeout=timeout_s)
+
+
+class _SafeRedirects(HTTPRedirectHandler):
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        _refuse_plain(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _refuse_plain(url: str) -> None:
+    address = urlsplit(url)
+    if address.scheme != "https" and not (address.scheme == "http" and address.hostname in LOOPBACK):
+        raise URLError(f"{address.scheme}://{address.hostname} is not HTTPS, so nothing was sent there")

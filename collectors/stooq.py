@@ -11,7 +11,7 @@ import io
 from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from collectors.errors import ConfigurationError, RetryLater, SkipItem, SourceChanged
 from collectors.market_calendar import closes_by_session
@@ -22,6 +22,7 @@ from collectors.retry import (
     Pace,
     RetryPolicy,
     call_with_retry,
+    open_url,
     raise_for_busy,
     raise_for_refusal,
     unreachable,
@@ -102,7 +103,7 @@ def _read(url: str, timeout_s: float) -> str:
     """Ask once; no error holds the address, because the key is in it."""
     request = Request(url, headers={"User-Agent": "barograph"})  # noqa: S310 - Stooq's address, or a test's
     try:
-        with urlopen(request, timeout=timeout_s) as response:  # noqa: S310
+        with open_url(request, timeout_s) as response:
             answer: str = response.read().decode("utf-8", "replace")
     except HTTPError as error:
         with error:

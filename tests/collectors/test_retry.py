@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.error import URLError
+
 import pytest
 
 from collectors.errors import ConfigurationError, DatabaseBusy, RetryLater, SourceChanged
@@ -9,10 +11,12 @@ from collectors.retry import (
     Pace,
     RetryPolicy,
     call_with_retry,
+    open_url,
     raise_for_busy,
     raise_for_refusal,
     retry_after_s,
 )
+from tests.collectors.loopback import Answer, Loopback
 
 
 class Work:
@@ -107,3 +111,21 @@ def test_requests_keep_their_distance() -> None:
         pace.wait()
         now[0] += 0.1
     assert slept == pytest.approx([0.5, 0.5])
+
+
+# HTTPS alone ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["http://api.example/?key=1", "ftp://127.0.0.1/x", "file:///etc/passwd"])
+def test_no_address_but_https_is_opened(url: str) -> None:
+    with pytest.raises(URLError, match="is not HTTPS, so nothing was sent there"):
+        open_url(url, 1)
+
+
+def test_a_redirect_to_plain_http_is_not_followed(web: Loopback) -> None:
+    web.on("/here", Answer(status=302, headers={"Location": "http://elsewhere.example/?key=1"}))
+    web.on("/there", Answer("found"))
+    with pytest.raises(URLError, match=r"http://elsewhere\.example is not HTTPS"):
+        open_url(f"{web.url}/here", 1)
+    with open_url(f"{web.url}/there", 1) as answer:
+        assert answer.read() == b"found"

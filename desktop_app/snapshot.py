@@ -31,6 +31,7 @@ from desktop_app.alerts import Alert, load_alerts
 from desktop_app.chart_marks import CROWDED, MARK_KINDS, ChartMark, ReportMark, past_marks, report_mark
 from desktop_app.settings import Settings
 from desktop_app.store import load_watchlist
+from desktop_app.track_record import TrackRecord, track_record
 from desktop_app.words import (
     ForecastWords,
     PriceForecast,
@@ -102,6 +103,7 @@ class Snapshot:
     forecast_position: int
     next_report: ReportMark | None
     words: ForecastWords | None
+    track: TrackRecord
     alerts: tuple[Alert, ...]
 
     @property
@@ -243,6 +245,7 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
     closing = [bar.close for bar in bars]
     alerts = tuple(load_alerts(db, settings, ticker))
     position = bisect_left(sessions, forecasts[0].as_of_session) if forecasts else len(bars) - 1
+    track = track_record(load_scorecard(db))
     report = load_expected_report(db, ticker, forecasts[0].as_of_session) if forecasts else None
     return Snapshot(
         ticker=ticker,
@@ -264,7 +267,8 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
         forecasts=forecasts,
         forecast_position=position,
         next_report=report_mark(report, position),
-        words=forecast_in_words(ticker, forecasts, load_scorecard(db), sessions[-1], next_report(report)),
+        words=forecast_in_words(ticker, forecasts, track.skilled, sessions[-1], next_report(report)),
+        track=track,
         alerts=alerts,
     )
 

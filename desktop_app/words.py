@@ -7,18 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from fusion_model.findings import FUSION_MODEL, QUANTILE_LEVELS, ExpectedReport, ScoreRow
+from fusion_model.findings import QUANTILE_LEVELS, ExpectedReport
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-BASELINE_NAMES = {
-    "persistence_ewma": "no change with recent volatility",
-    "historical_simulation": "historical simulation",
-    "ewma_fhs": "filtered historical simulation",
-    "gjr_garch_t": "GJR-GARCH-t",
-    "gjr_garch_fhs": "GJR-GARCH with filtered historical simulation",
-    "lightgbm_quantiles": "LightGBM quantiles",
-}
-CLEAR_DIFFERENCE = 2.0  # |t| of the Diebold-Mariano test; below it two methods cannot be told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +47,13 @@ class HorizonWords:
 
 @dataclass(frozen=True, slots=True)
 class ForecastWords:
-    """A forecast in words: one sentence on top, a row per horizon, and what to think of it."""
+    """A forecast in words: one sentence on top, a row per horizon, and what to know about it."""
 
     headline: str
     as_of: str
     stale: bool
+    report: str
     rows: tuple[HorizonWords, ...]
-    direction: str
-    direction_unproven: bool
-    accuracy: str
     notes: tuple[str, ...]
 
 
@@ -134,7 +123,7 @@ def age(then: str, now: str) -> str:
 def forecast_in_words(
     ticker: str,
     forecasts: Sequence[PriceForecast],
-    scores: Sequence[ScoreRow] = (),
+    skilled: Collection[int] = (),
     last_session: str = "",
     report: str = "",
 ) -> ForecastWords | None:
@@ -144,8 +133,8 @@ def forecast_in_words(
     ----------
     forecasts : sequence of PriceForecast
         One per horizon, of one session.
-    scores : sequence of ScoreRow
-        The newest scorecard; empty where nothing has been measured.
+    skilled : collection of int
+        The horizons at which direction was foreseen better than by chance (see track_record).
     last_session : str
         The newest session with a price: a forecast older than it says so.
     report : str
@@ -154,8 +143,6 @@ def forecast_in_words(
     if not forecasts:
         return None
     first = min(forecasts, key=lambda forecast: forecast.horizon)
-    own = [row for row in scores if row.model == FUSION_MODEL]
-    skilled = {row.horizon for row in own if row.direction_mcc_low > 0}
     return ForecastWords(
         headline=(
             f"At the close of {weekday(first.target_session)}, {day(first.target_session, year=False)}, "
@@ -164,13 +151,11 @@ def forecast_in_words(
         ),
         as_of=_as_of(first, last_session),
         stale=last_session > first.as_of_session,
+        report=report,
         rows=tuple(
             _horizon(forecast, skilled) for forecast in sorted(forecasts, key=lambda said: said.horizon)
         ),
-        direction=_direction(own),
-        direction_unproven=not skilled,
-        accuracy=_accuracy(own),
-        notes=(*((report,) if report else ()), *_notes(first)),
+        notes=_notes(first),
     )
 
 
@@ -213,63 +198,6 @@ def _horizon(forecast: PriceForecast, skilled: Collection[int]) -> HorizonWords:
         rise=percent(forecast.prob_up, 0),
         rise_means_something=forecast.horizon in skilled,
     )
-
-
-def _direction(own: Sequence[ScoreRow]) -> str:
-    by_horizon = {row.horizon: row for row in own}
-    if not by_horizon:
-        return (
-            "Whether it foresees direction has not been measured yet, so read the ranges and not the "
-            "chance of a rise. A backtest and its scorecard measure it."
-        )
-    skilled = [row for row in by_horizon.values() if row.direction_mcc_low > 0]
-    if not skilled:
-        return "No directional skill shown so far: read the ranges, not the chance of a rise."
-    where = " and ".join(_sessions(row.horizon) for row in sorted(skilled, key=lambda r: r.horizon))
-    hits = " and ".join(percent(row.direction_hits, 0) for row in sorted(skilled, key=lambda r: r.horizon))
-    return (
-        f"Direction: some skill shown at {where} ({hits} of signs right). "
-        + ("None at the other horizons." if len(skilled) < len(by_horizon) else "")
-    ).strip()
-
-
-def _accuracy(own: Sequence[ScoreRow]) -> str:
-    """Return how good the ranges were beside the hardest baseline of each horizon."""
-    rivals = [row for row in own if row.baseline != row.model and not math.isnan(row.skill)]
-    if not rivals:
-        return "How good its ranges were has not been measured yet."
-    best = [
-        min((row for row in rivals if row.horizon == horizon), key=lambda row: row.skill)
-        for horizon in sorted({row.horizon for row in rivals})
-    ]
-    held = sorted(round(row.coverage_90 * 100) for row in best)
-    share = f"{held[0]} %" if held[0] == held[-1] else f"{held[0]} to {held[-1]} %"
-    ahead: dict[str, list[int]] = {}
-    for row in best:
-        ahead.setdefault(_verdict(row), []).append(row.horizon)
-    verdicts = "; ".join(f"{verdict} {_horizons(horizons)} ahead" for verdict, horizons in ahead.items())
-    return (
-        f"On forecasts from {day(best[0].first_session)} to {day(best[0].last_session)} the 90 % range held "
-        f"{share} of the time. Its ranges were {verdicts}."
-    )
-
-
-def _verdict(best: ScoreRow) -> str:
-    name = BASELINE_NAMES.get(best.baseline, best.baseline)
-    if math.isnan(best.dm_t) or abs(best.dm_t) < CLEAR_DIFFERENCE:
-        return f"about as good as those of the best simple method ({name})"
-    better = "better" if best.skill > 0 else "worse"
-    return f"{percent(abs(best.skill))} {better} than those of the best simple method ({name})"
-
-
-def _horizons(horizons: Sequence[int]) -> str:
-    """Say 1, 5 and 20 sessions."""
-    *first, last = (str(horizon) for horizon in horizons)
-    return f"{', '.join(first)} and {last} sessions" if first else _sessions(horizons[0])
-
-
-def _sessions(horizon: int) -> str:
-    return f"{horizon} session" + ("s" if horizon != 1 else "")
 
 
 def _notes(forecast: PriceForecast) -> tuple[str, ...]:

@@ -281,7 +281,7 @@ class MainWindow(QMainWindow):
     def _show_snapshot(self, snapshot: Snapshot | None) -> None:
         self.snapshot = snapshot
         self.chart.show_snapshot(snapshot)
-        self.forecast.show_words(snapshot.words if snapshot else None)
+        self.forecast.show_snapshot(snapshot)
         if snapshot is None:
             return
         session, self._wanted_session = self._wanted_session, ""

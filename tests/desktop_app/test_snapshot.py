@@ -62,7 +62,7 @@ def test_the_next_report_is_marked_at_the_session_that_reacts(db: sqlite3.Connec
         17, True, "◆ 23 Mar", "Earnings report announced for 23 Mar 2021, after the close."
     )
     assert snapshot.words is not None
-    assert snapshot.next_report.text in snapshot.words.notes
+    assert snapshot.words.report == snapshot.next_report.text
     assert chart_in_words(snapshot).endswith(snapshot.next_report.text)
 
 

@@ -7,7 +7,6 @@ import math
 import pytest
 
 from desktop_app.words import (
-    BASELINE_NAMES,
     PriceForecast,
     age,
     forecast_in_words,
@@ -18,8 +17,7 @@ from desktop_app.words import (
     short_count,
 )
 from fusion_model.findings import QUANTILE_LEVELS, ExpectedReport
-from fusion_model.forecasting.baselines import baselines
-from tests.desktop_app.facts import report, score
+from tests.desktop_app.facts import report
 
 
 def said(horizon: int = 1) -> PriceForecast:
@@ -28,67 +26,16 @@ def said(horizon: int = 1) -> PriceForecast:
 
 
 def test_a_forecast_names_median_ranges_and_chance_in_currency() -> None:
-    words = forecast_in_words("AAA", [said()], [score()], "2021-03-16")
+    words = forecast_in_words("AAA", [said(), said(5)], {5}, "2021-03-16")
     assert words is not None
     assert words.headline == (
         "At the close of Wed, 17 Mar, AAA should stand between $95.60 and $104.60, nine times out of ten."
     )
-    (row,) = words.rows
+    row, later = words.rows
+    assert (row.rise_means_something, later.rise_means_something) == (False, True)
     assert (row.median, row.range_50, row.range_90, row.rise) == (
         "$100.00  (0.0 %)", "$97.53 to $102.53", "$95.60 to $104.60", "52 %",
     )  # fmt: skip
-
-
-def test_no_directional_skill_is_said_where_that_is_the_truth() -> None:
-    words = forecast_in_words("AAA", [said()], [score(1), score(5)])
-    assert words is not None
-    assert words.direction.startswith("No directional skill shown so far")
-    assert words.direction_unproven
-    assert not words.rows[0].rise_means_something
-
-
-def test_skill_at_one_horizon_is_not_claimed_for_the_others() -> None:
-    words = forecast_in_words("AAA", [said(1), said(5)], [score(1), score(5, mcc_low=0.01)])
-    assert words is not None
-    assert words.direction == (
-        "Direction: some skill shown at 5 sessions (51 % of signs right). None at the other horizons."
-    )
-    assert [row.rise_means_something for row in words.rows] == [False, True]
-
-
-def test_what_was_never_measured_is_called_so() -> None:
-    words = forecast_in_words("AAA", [said()])
-    assert words is not None
-    assert "has not been measured yet" in words.direction
-    assert "has not been measured yet" in words.accuracy
-
-
-@pytest.mark.parametrize(
-    ("skill", "dm_t", "verdict"),
-    [
-        (0.02, -3.0, "2.0 % better than those of the best simple method (GJR-GARCH-t) 1 session ahead."),
-        (-0.05, 4.0, "5.0 % worse than those of the best simple method (GJR-GARCH-t) 1 session ahead."),
-        (0.02, -1.0, "about as good as those of the best simple method (GJR-GARCH-t) 1 session ahead."),
-    ],
-)
-def test_ranges_are_judged_against_the_best_baseline(skill: float, dm_t: float, verdict: str) -> None:
-    words = forecast_in_words("AAA", [said()], [score(skill=skill, dm_t=dm_t)])
-    assert words is not None
-    assert verdict in words.accuracy
-    assert "the 90 % range held 89 % of the time" in words.accuracy
-
-
-def test_the_same_verdict_at_several_horizons_is_said_once() -> None:
-    words = forecast_in_words("AAA", [said()], [score(h, dm_t=-1.0) for h in (1, 5, 20)])
-    assert words is not None
-    assert words.accuracy.endswith("simple method (GJR-GARCH-t) 1, 5 and 20 sessions ahead.")
-
-
-def test_a_figure_that_is_undefined_is_not_shown_as_skill() -> None:
-    words = forecast_in_words("AAA", [said()], [score(skill=math.nan, mcc_low=math.nan)])
-    assert words is not None
-    assert words.direction_unproven
-    assert "has not been measured yet" in words.accuracy
 
 
 def test_a_forecast_older_than_the_prices_says_so() -> None:
@@ -127,11 +74,7 @@ def test_the_next_report_is_told_as_far_as_it_is_known(known: ExpectedReport | N
     assert next_report(known) == sentence
 
 
-def test_a_report_ahead_stands_among_the_notes() -> None:
+def test_a_report_ahead_is_told_with_the_forecast() -> None:
     words = forecast_in_words("AAA", [said()], report="Earnings report on 28 Apr 2021.")
     assert words is not None
-    assert words.notes[0] == "Earnings report on 28 Apr 2021."
-
-
-def test_every_baseline_has_a_name_for_people() -> None:
-    assert set(BASELINE_NAMES) == set(baselines())
+    assert words.report == "Earnings report on 28 Apr 2021."

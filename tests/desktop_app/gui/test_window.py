@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPointF, QtMsgType, qInstallMessageHandler
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop_app.gui.main_window import MainWindow
@@ -96,6 +96,15 @@ def test_the_next_report_stands_on_the_fan_and_is_told_to_those_who_hear_the_scr
     window.show_ticker("BBB")
     shown(qtbot, window, "BBB")
     assert chart.shown_report() is None
+
+
+def test_the_track_record_stands_beside_the_forecast(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    names = {one.accessibleName() for one in window.forecast.findChildren(QLabel)}
+    assert "20 sessions ahead: promised 90 %, held 89 %" in names
 
 
 def test_a_click_on_a_day_shows_the_posts_behind_it(

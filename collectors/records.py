@@ -25,6 +25,20 @@ class PriceBar:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """A price of the session under way, in USD as traded now: of the last trade at ``quoted_at``.
+
+    ``available_at`` is when it was read here. Kept apart from daily bars, and never in a panel.
+    """
+
+    ticker: str
+    price: float
+    quoted_at: str
+    source: str
+    available_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class CorporateAction:
     """A split (new shares per old share) or a cash dividend (USD per share held after that day's split)."""
 

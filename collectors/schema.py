@@ -166,6 +166,32 @@ def m004_post_text(db: Database) -> None:
     run_script(db, APPEND_ONLY.format(table="post_text"))
 
 
+@migrations()
+def m005_quotes(db: Database) -> None:
+    """Prices of the session under way; what a day of quotes has followed may go, and nothing else."""
+    run_script(
+        db,
+        """
+        CREATE TABLE quote (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            price REAL NOT NULL CHECK (price > 0),
+            quoted_at TEXT NOT NULL,
+            source TEXT NOT NULL,
+            available_at TEXT NOT NULL,
+            UNIQUE (ticker, quoted_at, source, price)
+        ) STRICT;
+        CREATE INDEX quote_by_time ON quote (quoted_at);
+        CREATE TRIGGER quote_is_never_updated BEFORE UPDATE ON quote
+        BEGIN SELECT RAISE(ABORT, 'quote is append-only: a later price is a new row'); END;
+        CREATE TRIGGER quote_is_kept_for_a_day BEFORE DELETE ON quote
+        WHEN NOT EXISTS (SELECT 1 FROM quote
+            WHERE quoted_at >= strftime('%Y-%m-%dT%H:%M:%SZ', OLD.quoted_at, '+1 day'))
+        BEGIN SELECT RAISE(ABORT, 'quote is append-only: only what a day of quotes followed may go'); END;
+        """,
+    )
+
+
 FIRST_TABLES = (
     "price_bar",
     "corporate_action",
@@ -176,7 +202,7 @@ FIRST_TABLES = (
     "earnings_announcement",
     "job_run",
 )
-FACT_TABLES = (*FIRST_TABLES, "price_flag", "post_text")
+FACT_TABLES = (*FIRST_TABLES, "price_flag", "post_text", "quote")
 
 
 def run_script(db: Database, script: str) -> None:

@@ -25,6 +25,7 @@ from collectors.records import (
     PostText,
     PriceBar,
     PriceFlag,
+    Quote,
 )
 
 if TYPE_CHECKING:  # sqlite_utils loads pandas: a reader, as the window is one, does without
@@ -270,6 +271,40 @@ def _news(
             yield session, bar, at if before is None else max(at, recorded_at)
 
 
+def save_quotes(db: sqlite3.Connection, quotes: Iterable[Quote]) -> int:
+    """Save quotes that are new; return the rows added. The same trade, read again, adds nothing."""
+    return _insert_new(
+        db,
+        "INSERT INTO quote (ticker, price, quoted_at, source, available_at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+        quotes,
+    )
+
+
+def thin_quotes(db: sqlite3.Connection, *, whole_since: str, since: str) -> int:
+    """Keep every quote from ``whole_since`` on, the last of each minute before, none before ``since``.
+
+    Quotes of the last day before the newest one always stay. Return the rows that went.
+    """
+    with writing(db):
+        before = db.total_changes
+        newest: tuple[str | None] = db.execute("SELECT max(quoted_at) FROM quote").fetchone()
+        if newest[0] is None:
+            return 0
+        db.execute(
+            "DELETE FROM quote WHERE quoted_at < min(?, strftime('%Y-%m-%dT%H:%M:%SZ', ?, '-1 day'))",
+            (since, newest[0]),
+        )
+        db.execute(
+            "DELETE FROM quote WHERE quoted_at < min(?, strftime('%Y-%m-%dT%H:%M:%SZ', ?, '-1 day')) "
+            "AND EXISTS (SELECT 1 FROM quote AS later WHERE later.ticker = quote.ticker "
+            "AND later.source = quote.source AND later.quoted_at > quote.quoted_at "
+            "AND later.quoted_at < substr(quote.quoted_at, 1, 16) || ':60')",
+            (whole_since, newest[0]),
+        )
+        return db.total_changes - before
+
+
 def save_corporate_actions(
     db: sqlite3.Connection, actions: Iterable[CorporateAction], recorded_at: str
 ) -> int:
@@ -431,6 +466,27 @@ def _insert_new(db: sqlite3.Connection, statement: str, records: Iterable[object
 
 
 # Loading: what was known at an instant ------------------------------------------------------------
+
+
+def load_latest_quotes(db: sqlite3.Connection, tickers: Iterable[str], since: str = "") -> dict[str, Quote]:
+    """Return the newest quote of each ticker that has one from ``since`` (an instant) on."""
+    latest = {}
+    for ticker in tickers:
+        row = db.execute(f"{_QUOTES} ORDER BY quoted_at DESC, id DESC LIMIT 1", (ticker, since)).fetchone()
+        if row is not None:
+            latest[ticker] = Quote(*row)
+    return latest
+
+
+def load_quotes(db: sqlite3.Connection, ticker: str, since: str) -> list[Quote]:
+    """Return the quotes of a ticker from an instant on, oldest first."""
+    rows = db.execute(f"{_QUOTES} ORDER BY quoted_at, id", (ticker, since))
+    return [Quote(*row) for row in rows]
+
+
+_QUOTES = (
+    "SELECT ticker, price, quoted_at, source, available_at FROM quote WHERE ticker = ? AND quoted_at >= ?"
+)
 
 
 # The flags that stand at an instant: of each doubt, what was said of it last.

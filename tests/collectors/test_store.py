@@ -24,6 +24,7 @@ from collectors.records import (
     PostText,
     PriceBar,
     PriceFlag,
+    Quote,
 )
 from collectors.schema import FACT_TABLES
 
@@ -36,6 +37,7 @@ DOUBT = PriceFlag(
     "KO", "2020-01-06", "bad_tick", "bar", "", "test", "", "2020-01-07T00:00:00Z", "2020-01-06T21:00:00Z"
 )
 REPORT = EarningsAnnouncement("KO", "2020-01-30", "pre", "test", "2020-01-15T21:00:00Z")
+QUOTE = Quote("KO", 55.1, "2020-01-03T15:00:00Z", "test", "2020-01-03T15:00:02Z")
 RUN = JobRun("prices", "2020-01-02T22:00:00Z", "2020-01-02T22:00:05Z", "done", 1, "")
 RECORDED = "2020-03-01T00:00:00Z"
 LATER = "2020-04-01T00:00:00Z"
@@ -61,6 +63,7 @@ def save_everything(db: sqlite3.Connection) -> list[int]:
         store.save_macro(db, [CPI], RECORDED),
         store.save_earnings(db, [REPORT]),
         store.save_flags(db, [DOUBT]),
+        store.save_quotes(db, [QUOTE]),
     ]
     if not store.load_job_runs(db):
         store.save_job_run(db, RUN)
@@ -129,8 +132,8 @@ def test_every_post_has_its_turn_to_be_looked_at_again(db: sqlite3.Connection) -
 
 
 def test_saving_everything_again_adds_no_row(db: sqlite3.Connection) -> None:
-    assert save_everything(db) == [1, 1, 1, 1, 1, 1, 1]
-    assert save_everything(db) == [0, 0, 0, 0, 0, 0, 0]
+    assert save_everything(db) == [1] * 8
+    assert save_everything(db) == [0] * 8
 
 
 def test_a_corrected_bar_is_invisible_before_it_was_recorded(filled: sqlite3.Connection) -> None:
@@ -241,7 +244,7 @@ def test_a_second_writer_is_told_who_is_in_the_way(
 
 def test_two_programs_may_open_a_new_record_at_once(path: Path) -> None:
     first, second = store.open_database(path), store.open_database(path)
-    assert save_everything(second) == [1] * 7
+    assert save_everything(second) == [1] * 8
     assert len(store.load_bars(first, LATER)) == 1
     first.close()
     second.close()
@@ -336,3 +339,46 @@ def test_what_was_said_before_is_counted_as_of_each_post(db: sqlite3.Connection)
     assert [row[5] for row in store.load_read_posts(db, "2020-01-05", SCORE.scorer)] == [1, 1, 2]
     assert [row[5] for row in store.load_read_posts(db, "2020-01-04", SCORE.scorer)] == [1, 1]
     assert store.load_read_posts(db, "2020-01-05", SCORE.scorer, ["PEP"]) == []
+
+
+# Quotes -------------------------------------------------------------------------------------------
+
+
+def quoted(ticker: str, at: str, price: float = 55.0) -> Quote:
+    return Quote(ticker, price, at, "test", at)
+
+
+def test_of_each_ticker_the_newest_quote_is_found(db: sqlite3.Connection) -> None:
+    older, newer = quoted("KO", "2020-01-03T15:00:00Z"), quoted("KO", "2020-01-03T15:01:00Z", 55.2)
+    yesterday = quoted("PEP", "2020-01-02T20:59:00Z", 137.0)
+    assert store.save_quotes(db, [newer, older, yesterday]) == 3
+    assert store.load_latest_quotes(db, ["KO", "PEP", "MMM"]) == {"KO": newer, "PEP": yesterday}
+    assert store.load_latest_quotes(db, ["KO", "PEP"], "2020-01-03") == {"KO": newer}
+    assert store.load_quotes(db, "KO", "2020-01-03") == [older, newer]
+    assert store.load_quotes(db, "KO", "2020-01-03T15:00:30Z") == [newer]
+
+
+def test_two_prices_of_one_second_are_both_kept_and_the_later_one_counts(db: sqlite3.Connection) -> None:
+    first, second = quoted("KO", "2020-01-03T15:00:00Z", 55.0), quoted("KO", "2020-01-03T15:00:00Z", 55.3)
+    assert store.save_quotes(db, [first, second, first]) == 2
+    assert store.load_latest_quotes(db, ["KO"])["KO"] == second
+
+
+def test_old_quotes_thin_out_to_one_a_minute_and_then_go(db: sqlite3.Connection) -> None:
+    old = [quoted("KO", f"2020-01-02T15:00:{second}Z") for second in ("05", "25", "55")]
+    other = quoted("PEP", "2020-01-02T15:00:30Z")
+    today = [quoted("KO", f"2020-01-06T15:00:{second}Z") for second in ("05", "25")]
+    gone = quoted("KO", "2019-12-27T15:00:05Z")
+    store.save_quotes(db, [gone, *old, other, *today])
+    assert store.thin_quotes(db, whole_since="2020-01-05", since="2019-12-30") == 3
+    assert store.load_quotes(db, "KO", "") == [old[-1], *today]
+    assert store.load_quotes(db, "PEP", "") == [other]
+
+
+def test_the_last_day_of_quotes_stays_whatever_the_clock_says(db: sqlite3.Connection) -> None:
+    quotes = [quoted("KO", "2020-01-02T15:00:05Z"), quoted("KO", "2020-01-03T15:00:00Z")]
+    store.save_quotes(db, quotes)
+    assert store.thin_quotes(db, whole_since="2031", since="2030") == 0
+    with pytest.raises(sqlite3.IntegrityError, match="only what a day of quotes followed"):
+        db.execute("DELETE FROM quote")
+    assert store.load_quotes(db, "KO", "") == quotes

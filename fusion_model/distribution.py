@@ -71,6 +71,45 @@ def cumulative_probability(
     return np.where(np.isnan(point) | np.isnan(values).any(axis=-1), np.nan, probability)
 
 
+def value_at(
+    quantiles: ArrayLike, probability: ArrayLike, levels: Sequence[float] = QUANTILE_LEVELS
+) -> FloatArray:
+    """Return the return that lies at a probability: the inverse of ``cumulative_probability``.
+
+    Parameters
+    ----------
+    quantiles : ndarray (..., Q)
+        Never decreasing.
+    probability : ndarray (..., S)
+        Between 0 and 1, both left out; leading axes are broadcast against those of ``quantiles``.
+
+    Returns
+    -------
+    ndarray (..., S), NaN where a quantile or the probability is unknown.
+    """
+    asked = np.asarray(probability, dtype=float)
+    given = np.asarray(quantiles, dtype=float)
+    shape = np.broadcast_shapes(given.shape[:-1], asked.shape[:-1])
+    values = np.broadcast_to(given, (*shape, given.shape[-1]))
+    asked = np.broadcast_to(asked, (*shape, asked.shape[-1]))
+    shares = np.asarray(levels, dtype=float)
+    scores = ndtri(shares)
+    left = np.clip(np.searchsorted(shares, asked, side="right") - 1, 0, len(shares) - 2)
+    start = np.take_along_axis(values, left, axis=-1)
+    slope = np.diff(values, axis=-1) / np.diff(scores)
+    found = start + np.take_along_axis(slope, left, axis=-1) * (ndtri(asked) - scores[left])
+    for side, beyond, edge, next_to, outer, inner in (
+        (-1.0, asked < shares[0], 0, 1, shares[0], shares[1]),
+        (1.0, asked > shares[-1], -1, -2, 1 - shares[-1], 1 - shares[-2]),
+    ):
+        width = _tail_width(np.abs(values[..., edge] - values[..., next_to]), outer, inner)
+        place = np.nonzero(beyond)
+        share = asked[place] if side < 0 else 1.0 - asked[place]
+        farther = width[place[:-1]] / TAIL_SHAPE * ((share / outer) ** -TAIL_SHAPE - 1.0)
+        found[place] = values[..., edge][place[:-1]] + side * farther
+    return np.where(np.isnan(values).any(axis=-1)[..., None], np.nan, found)
+
+
 def _tail_width(spacing: FloatArray, outer: float, inner: float) -> FloatArray:
     """Return the scale, at the outer quantile, of the Pareto tail that runs through both; 0 without spacing.
 

@@ -15,6 +15,7 @@ from fusion_model.distribution import (
     probability_of_rise,
     sample_quantiles,
     share_above_zero,
+    value_at,
 )
 from fusion_model.findings import QUANTILE_LEVELS
 
@@ -92,3 +93,18 @@ def test_moments_of_a_point_are_the_point_and_zero() -> None:
     mean, deviation = moments_from_quantiles(np.full((2, 17), 0.02))
     assert mean.tolist() == [0.02, 0.02]
     assert deviation.tolist() == [0.0, 0.0]
+
+
+def test_the_return_at_a_probability_has_that_probability() -> None:
+    random = np.random.default_rng(3)
+    quantiles = np.sort(random.normal(size=(4, 17)), axis=1)
+    levels = np.tile(np.array([1e-6, 0.004, 0.01, 0.033, 0.5, 0.77, 0.99, 0.9931, 1 - 1e-6]), (4, 1))
+    found = value_at(quantiles, levels)
+    assert cumulative_probability(quantiles[:, None, :], found) == pytest.approx(levels, rel=1e-9)
+
+
+def test_the_return_at_a_level_is_its_quantile() -> None:
+    quantiles = np.sort(np.random.default_rng(4).normal(size=17))
+    assert value_at(quantiles, QUANTILE_LEVELS) == pytest.approx(quantiles)
+    assert np.isnan(value_at(np.full(17, np.nan), [0.001, 0.5])).all()
+    assert value_at(np.zeros(17), [0.001, 0.5, 0.999]) == pytest.approx([0, 0, 0])

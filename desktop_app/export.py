@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from collectors.errors import BadInput, ConfigurationError
 from collectors.store import load_actions, load_bars, load_posts_with_scores, load_tickers
+from desktop_app.portfolio_rows import HoldingRow
 from desktop_app.store import load_acknowledgements
 from fusion_model.findings import FUSION_MODEL, HORIZONS, QUANTILE_NAMES, Forecast
 from fusion_model.store import (
@@ -38,6 +39,9 @@ TRACK_COLUMNS = (
 )  # fmt: skip
 ANOMALY_COLUMNS = (
     "ticker", "session", "measure", "observed", "expected", "p_value", "reason", "acknowledged", "note",
+)  # fmt: skip
+HOLDING_COLUMNS = (
+    "ticker", "shares", "cost", "added_at", "session", "last_close", "value", "weight", "gain",
 )  # fmt: skip
 POST_COLUMNS = (
     "post_id", "source", "community", "tickers", "created_at", "available_at", "title", "body", "score",
@@ -120,6 +124,29 @@ def export_posts(db: sqlite3.Connection, out: Path, excel: bool = False) -> int:
     if db.execute("SELECT count(*) FROM (SELECT 1 FROM post LIMIT 1)").fetchone()[0] == 0:
         raise BadInput("there are no posts to export; import or collect some first")
     return _write(out, POST_COLUMNS, rows, excel)
+
+
+def export_holdings(rows: Sequence[HoldingRow], out: Path, excel: bool = False) -> int:
+    """Write holdings with their worth; the first columns are what `portfolio holdings import` reads.
+
+    Raises
+    ------
+    BadInput
+        Nothing is held.
+    ConfigurationError
+        The file cannot be written.
+    """
+    if not rows:
+        raise BadInput("there are no holdings to export; state one with `barograph portfolio holdings set`")
+    cells: list[tuple[Cell, ...]] = [
+        (
+            row.ticker, f"{row.shares:.10g}", _fixed(row.cost, PRICE_DECIMALS), row.added_at, row.session,
+            _fixed(row.last_close, PRICE_DECIMALS), _fixed(row.value, 2), _fixed(row.weight, RETURN_DECIMALS),
+            _fixed(row.gain, RETURN_DECIMALS),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return _write(out, HOLDING_COLUMNS, cells, excel)
 
 
 def total_wealth(bars: Sequence[tuple[str, float]], actions: Iterable[tuple[str, str, float]]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-from collectors.schema import run_script
+from collectors.schema import APPEND_ONLY, run_script
 
 migrations = Migrations("desktop_app")
 
@@ -29,3 +29,22 @@ def m001_choices(db: Database) -> None:
         ) STRICT;
         """,
     )
+
+
+@migrations()
+def m002_holding_change(db: Database) -> None:
+    """What the person said to hold: the newest statement of a ticker stands, 0 shares take it out."""
+    run_script(
+        db,
+        """
+        CREATE TABLE holding_change (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            shares REAL NOT NULL CHECK (shares >= 0),
+            cost REAL CHECK (cost >= 0),
+            changed_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX holding_change_by_ticker ON holding_change (ticker, id);
+        """,
+    )
+    run_script(db, APPEND_ONLY.format(table="holding_change"))

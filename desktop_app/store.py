@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import collectors.store
 from collectors.backups import back_up_daily
-from collectors.store import writing
+from collectors.store import load_actions, writing
 
 DATABASE_NAME = "barograph.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the person holds of a ticker: shares of today, and what one cost in USD (None: not known).
+
+    ``added_at`` is since when the ticker is held without a break, as it was stated here.
+    """
+
+    ticker: str
+    shares: float
+    cost: float | None
+    added_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingChange:
+    """One statement on a ticker, in shares of its day; 0 shares: sold, or taken out."""
+
+    ticker: str
+    shares: float
+    cost: float | None
+    changed_at: str
 
 
 def open_home(home: Path) -> sqlite3.Connection:
@@ -81,3 +106,81 @@ def acknowledge(db: sqlite3.Connection, ticker: str, session: str, measure: str,
 def load_acknowledgements(db: sqlite3.Connection) -> dict[tuple[str, str, str], str]:
     """Return the notes by (ticker, session, measure)."""
     return {row[:3]: row[3] for row in db.execute("SELECT * FROM acknowledgement")}
+
+
+def load_holdings(db: sqlite3.Connection) -> list[Holding]:
+    """Return what the person holds, by ticker.
+
+    A split recorded after the day of the statement has changed shares and cost since; it is counted in.
+    """
+    stated = _standing_holdings(db)
+    splits = load_actions(db, "9999", list(stated)) if stated else []
+    holdings = []
+    for ticker, (change, added_at) in stated.items():
+        ratio = 1.0
+        for of, session, kind, amount in splits:
+            if of == ticker and kind == "split" and session > change.changed_at[:10]:
+                ratio *= amount
+        cost = None if change.cost is None else change.cost / ratio
+        holdings.append(Holding(ticker, change.shares * ratio, cost, added_at))
+    return holdings
+
+
+def _standing_holdings(db: sqlite3.Connection) -> dict[str, tuple[HoldingChange, str]]:
+    """Return the newest statement of each ticker held, and since when it is held, by ticker."""
+    standing: dict[str, tuple[HoldingChange, str]] = {}
+    for change in load_holding_changes(db):
+        if change.shares == 0:
+            standing.pop(change.ticker, None)
+        else:
+            since = standing[change.ticker][1] if change.ticker in standing else change.changed_at
+            standing[change.ticker] = (change, since)
+    return dict(sorted(standing.items()))
+
+
+def load_holding_changes(db: sqlite3.Connection) -> list[HoldingChange]:
+    """Return every statement on holdings as it was made, oldest first."""
+    rows = db.execute("SELECT ticker, shares, cost, changed_at FROM holding_change ORDER BY id")
+    return [HoldingChange(*row) for row in rows]
+
+
+def save_holding(db: sqlite3.Connection, ticker: str, shares: float, cost: float | None, now: str) -> bool:
+    """State what is held of a ticker; return whether that is news. Earlier statements stay.
+
+    Parameters
+    ----------
+    shares : float
+        Above 0, in shares of today; parts of a share count.
+    cost : float, optional
+        USD a share, 0 or more; None: not known.
+
+    Raises
+    ------
+    ValueError
+        No such number of shares or cost.
+    """
+    if not (0 < shares < math.inf and (cost is None or 0 <= cost < math.inf)):
+        raise ValueError(
+            f"{shares} shares at {cost} USD cannot be held; expected shares above 0, cost from 0"
+        )
+    with writing(db):
+        held = {holding.ticker: holding for holding in load_holdings(db)}.get(ticker)
+        if held is not None and (held.shares, held.cost) == (shares, cost):
+            return False
+        db.execute(
+            "INSERT INTO holding_change (ticker, shares, cost, changed_at) VALUES (?, ?, ?, ?)",
+            (ticker, shares, cost, now),
+        )
+    return True
+
+
+def remove_holding(db: sqlite3.Connection, ticker: str, now: str) -> bool:
+    """State that a ticker is no longer held; return whether it was. Earlier statements stay."""
+    with writing(db):
+        if ticker not in _standing_holdings(db):
+            return False
+        db.execute(
+            "INSERT INTO holding_change (ticker, shares, cost, changed_at) VALUES (?, 0, NULL, ?)",
+            (ticker, now),
+        )
+    return True

@@ -15,7 +15,11 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "database.md"
 OWNERS = {
     "Facts: what the world said (`collectors`)": FACT_TABLES,
     "Findings: what we think (`fusion_model`)": FINDING_TABLES,
-    "Choices: what the person decided (`desktop_app`)": ("watched_ticker", "acknowledgement"),
+    "Choices: what the person decided (`desktop_app`)": (
+        "watched_ticker",
+        "acknowledgement",
+        "holding_change",
+    ),
 }
 
 

@@ -71,6 +71,29 @@ class Anomaly:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusualQuote:
+    """A price of the session under way that was improbable under the forecast of the close before.
+
+    ``move``, ``low`` and ``high`` are log total returns since that close: what happened, and where nine in
+    ten outcomes were expected by ``quoted_at``, when the share ``elapsed`` of the trading hours had passed.
+    ``p_value`` is the probability of coming this far at any moment of the session, however often one
+    looks; ``p_now`` that of being this far out at this very moment.
+    """
+
+    ticker: str
+    session: str
+    price: float
+    quoted_at: str
+    move: float
+    elapsed: float
+    low: float
+    high: float
+    p_value: float
+    p_now: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectedReport:
     """When a company reports next, as it was known at the close that its forecasts were made at.
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import nbinom, poisson
 
+from fusion_model.advice.reasons import how_often, percent
 from fusion_model.dataset.panel import CLOSE, VOLUME, FloatArray, Panel
 from fusion_model.distribution import cumulative_probability
 from fusion_model.findings import QUANTILE_LEVELS, Anomaly, Forecast
@@ -74,9 +75,9 @@ def _unusual_returns(panel: Panel, forecasts: Sequence[Forecast]) -> list[Anomal
                 expected=forecast.quantiles[QUANTILE_LEVELS.index(0.5)],
                 p_value=p_value,
                 reason=(
-                    f"The price moved {_percent(realised)} (dividends included). The evening before, nine in "
-                    f"ten outcomes were expected between {_percent(low)} and {_percent(high)}; "
-                    f"a move this far out {_how_often(p_value)}."
+                    f"The price moved {percent(realised)} (dividends included). The evening before, nine in "
+                    f"ten outcomes were expected between {percent(low)} and {percent(high)}; "
+                    f"a move this far out {how_often(p_value)}."
                 ),
             )
         )
@@ -121,7 +122,7 @@ def _unusual_volumes(panel: Panel) -> list[Anomaly]:
                 p_value=p_value,
                 reason=(
                     f"{shares:,.0f} shares changed hands, {shares / expected:.1f} times the usual "
-                    f"{expected:,.0f} of the last {VOLUME_HABIT} sessions; so many {_how_often(p_value)}."
+                    f"{expected:,.0f} of the last {VOLUME_HABIT} sessions; so many {how_often(p_value)}."
                 ),
             )
         )
@@ -152,7 +153,7 @@ def _unusual_post_counts(panel: Panel) -> list[Anomaly]:
                 p_value=p_value,
                 reason=(
                     f"{today} posts spoke of {panel.tickers[n]}, against {mean:.1f} on an average of the "
-                    f"last {POST_HABIT} sessions; so many {_how_often(p_value)}."
+                    f"last {POST_HABIT} sessions; so many {how_often(p_value)}."
                 ),
             )
         )
@@ -178,18 +179,3 @@ def _usual_shares(panel: Panel, n: int, usual: FloatArray) -> float:
 def _central_range(forecast: Forecast, share: float) -> tuple[float, float]:
     low = QUANTILE_LEVELS.index(round((1.0 - share) / 2.0, 4))
     return forecast.quantiles[low], forecast.quantiles[-1 - low]
-
-
-def _percent(log_return: float) -> str:
-    return f"{np.expm1(log_return) * 100:+.1f} %"
-
-
-def _how_often(p_value: float) -> str:
-    """Say a probability per session as a person would."""
-    if p_value < 1e-5:
-        return "was thought next to impossible"
-    sessions = 1.0 / p_value
-    if sessions < 252:
-        return f"was expected once in {sessions:.0f} sessions"
-    years = sessions / 252
-    return f"was expected once in {years:,.0f} {'year' if round(years) == 1 else 'years'}"

@@ -7,35 +7,43 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial, update_wrapper
-from logging.handlers import RotatingFileHandler
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
-from desktop_app.daily import MODELS_FOLDER, daily_jobs
+from desktop_app.context import (
+    SESSION,
+    Context,
+    as_of_option,
+    chosen_session,
+    default_home,
+    log_to,
+    long_command,
+    names_in,
+    redacting,
+    whole_number,
+)
+from desktop_app.daily import daily_jobs
 from desktop_app.settings import PARTS, load_settings
-from desktop_app.terminal import DEFECT, INTERRUPTED, RedactingFormatter, Voice, exit_code_of, table
+from desktop_app.terminal import DEFECT, INTERRUPTED, Voice, exit_code_of, table
 from fusion_model.findings import HORIZONS
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from collectors.progress import Progress
     from fusion_model.forecasting.fusion_network import FusionConfig
 
 logger = logging.getLogger(__name__)
 
-LOGS, EXPORTS = "logs", "exports"
+EXPORTS = "exports"
 WORKERS_UNASKED = 4  # processes of a backtest; more cores than that rarely have a GB of memory each
-TURN_S = 30.0  # how long a collection waits for another one, of the schedule for example
 GLANCE_S = 1.0  # `status` holds a lock for an instant when it looks who has it
 X11_LIBRARIES = (  # what Qt 6's xcb plugin links to beyond libX11
     "libxcb-cursor.so.0",
@@ -52,44 +60,6 @@ DEBIAN_PACKAGES = (
 )
 
 
-@dataclass
-class Context:
-    """What every command gets: where the home is, and how to speak."""
-
-    home: Path
-    voice: Voice
-    exit_code: int = 0  # what a long command ends with after its result was told
-
-    @contextmanager
-    def database(self) -> Iterator[sqlite3.Connection]:
-        """The home's database, for reading and writing."""
-        with closing(choices.open_home(self.home)) as db:
-            yield db
-
-    @contextmanager
-    def collecting(self, command: str) -> Iterator[sqlite3.Connection]:
-        """The home's database for a collection: one at a time, so another's end is waited for a while."""
-        from collectors.locks import COLLECTOR, holding
-
-        with (
-            holding(self.home, COLLECTOR, f"barograph {command}", wait_s=TURN_S, waiting=self.voice.tell),
-            closing(choices.open_home_to_collect(self.home, utc_now())) as db,
-        ):
-            yield db
-
-    @property
-    def models(self) -> Path:
-        """Folder of checkpoints and of FinBERT."""
-        return self.home / MODELS_FOLDER
-
-
-def default_home() -> Path:
-    """Return the platform's data folder for Barograph."""
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("barograph", appauthor=False))
-
-
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--home", type=click.Path(path_type=Path, file_okay=False), help="Folder of database, models, logs."
@@ -102,7 +72,7 @@ def barograph(context: click.Context, home: Path | None, as_json: bool, verbose:
     """Honest forecasts of stock prices: calibrated ranges, with a track record that can't be rewritten."""
     logging.basicConfig(
         level=logging.INFO,
-        handlers=[_redacting(logging.StreamHandler() if verbose else logging.NullHandler())],
+        handlers=[redacting(logging.StreamHandler() if verbose else logging.NullHandler())],
     )
     context.obj = Context(
         home=home or default_home(),
@@ -112,47 +82,6 @@ def barograph(context: click.Context, home: Path | None, as_json: bool, verbose:
         context.invoke(app)
 
 
-def long_command(function: Callable[..., Any]) -> Callable[..., None]:
-    """Give a command ``--progress json`` and a log file; what it returns is the result."""
-
-    @click.option("--progress", type=click.Choice(["json"]), help="Report progress as JSON lines.")
-    @click.pass_context
-    def command(click_context: click.Context, /, *args: Any, progress: str | None, **options: Any) -> None:
-        context: Context = click_context.obj
-        context.voice.progress_json = progress == "json"
-        _log_to(context.home)
-        with context.voice.progress() as tell:
-            result = function(context, tell, *args, **options)
-        context.voice.finish(result)
-        if context.exit_code:
-            raise click.exceptions.Exit(context.exit_code)
-
-    return cast("Callable[..., None]", update_wrapper(command, function))
-
-
-def _log_to(home: Path) -> None:
-    """Log to the home's log file as well.
-
-    Raises
-    ------
-    ConfigurationError
-        The home cannot be written.
-    """
-    try:
-        (home / LOGS).mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(home / LOGS / "barograph.log", maxBytes=1_000_000, backupCount=3)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the folder {home} cannot be written ({error}); choose another one with --home"
-        ) from error
-    logging.getLogger().addHandler(_redacting(handler))
-
-
-def _redacting(handler: logging.Handler) -> logging.Handler:
-    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    return handler
-
-
 # Window and demo ----------------------------------------------------------------------------------
 
 
@@ -160,7 +89,7 @@ def _redacting(handler: logging.Handler) -> logging.Handler:
 @click.pass_obj
 def app(context: Context) -> None:
     """Open the window."""
-    _log_to(context.home)
+    log_to(context.home)
     open_window(context.home)
 
 
@@ -406,19 +335,6 @@ def models_quantise(context: Context, tell: Progress) -> dict[str, Any]:
 
 # Findings -----------------------------------------------------------------------------------------
 
-SESSION = click.DateTime(formats=["%Y-%m-%d"])
-
-
-def as_of_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``--as-of SESSION``."""
-    return click.option("--as-of", type=SESSION, help="A trading session; default: the newest one stored.")(
-        function
-    )
-
-
-def _session(value: Any) -> str | None:
-    return None if value is None else value.strftime("%Y-%m-%d")
-
 
 def parts_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--parts``: what the fusion model reads beside prices."""
@@ -431,7 +347,7 @@ def parts_option(function: Callable[..., Any]) -> Callable[..., Any]:
 def _config(context: Context, parts: str | None) -> FusionConfig:
     from fusion_model.forecasting.fusion_network import FusionConfig
 
-    chosen = load_settings(context.home).model_parts if parts is None else tuple(_split(parts))
+    chosen = load_settings(context.home).model_parts if parts is None else tuple(names_in(parts))
     if chosen == ("none",):
         chosen = ()
     unknown = set(chosen) - set(PARTS)
@@ -456,7 +372,13 @@ def train(context: Context, tell: Progress, as_of: Any, parts: str | None, warm:
     config = _config(context, parts)
     with context.database() as db:
         trained = pipeline.train(
-            db, context.models, as_of=_session(as_of), now=utc_now(), config=config, warm=warm, progress=tell
+            db,
+            context.models,
+            as_of=chosen_session(as_of),
+            now=utc_now(),
+            config=config,
+            warm=warm,
+            progress=tell,
         )
     context.voice.say(
         f"Trained {trained.model_version} on what was known at the close of {trained.as_of_session}"
@@ -482,7 +404,7 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
 
     with context.database() as db:
         report = pipeline.refresh(
-            db, context.models, as_of=_session(as_of), sessions=sessions, now=utc_now(), progress=tell
+            db, context.models, as_of=chosen_session(as_of), sessions=sessions, now=utc_now(), progress=tell
         )
     last = report.sessions[-1]
     context.voice.say(forecast_table([f for f in report.forecasts if f.as_of_session == last]))
@@ -551,10 +473,10 @@ def backtest(
             first=first.strftime("%Y-%m-%d"),
             last=last.strftime("%Y-%m-%d"),
             out=out,
-            models=_split(names) or list(pipeline.forecasters()),
+            models=names_in(names) or list(pipeline.forecasters()),
             refit=refit,
-            tickers=_split(tickers) or None,
-            horizons=[_whole(text, "--horizons") for text in _split(horizons)],
+            tickers=names_in(tickers) or None,
+            horizons=[whole_number(text, "--horizons") for text in names_in(horizons)],
             config=_config(context, parts),
             models_folder=context.models,
             hire=hire,
@@ -623,7 +545,7 @@ def export(context: Context, what: str, out: Path, as_of: Any, excel: bool) -> N
         if what != "forecasts" and as_of is not None:
             raise click.UsageError("--as-of goes with forecasts")
         if what == "forecasts":
-            rows = exports.export_forecasts(db, out, as_of=_session(as_of), excel=excel)
+            rows = exports.export_forecasts(db, out, as_of=chosen_session(as_of), excel=excel)
         elif what == "anomalies":
             rows = exports.export_anomalies(db, out, excel=excel)
         elif what == "posts":
@@ -767,7 +689,7 @@ def service_install(context: Context) -> None:
     from desktop_app import service as services
 
     ours = services.service_of(context.home, default_home=default_home())
-    _log_to(context.home)
+    log_to(context.home)
     services.install(ours)
     context.voice.say(f"{ours.system} runs the schedule of {context.home} from now on. {ours.hint}".rstrip())
     context.voice.finish({"system": ours.system, "home": str(context.home), "files": list(ours.files)})
@@ -837,17 +759,6 @@ def schedule_in_words(holder: object | None) -> str:
 
 
 # Running ------------------------------------------------------------------------------------------
-
-
-def _split(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _whole(text: str, option: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise click.UsageError(f"{option} takes whole numbers like 1,5,20, not {text!r}") from None
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

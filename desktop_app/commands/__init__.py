@@ -1,0 +1,1 @@
+"""Commands that have a file of their own; `cli` adds each to the program."""

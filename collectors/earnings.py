@@ -371,7 +371,7 @@ def _calendar_reader(ticker: str, timeout_s: float) -> Callable[[], dict[str, An
                 answer = Quote(PromptData(), symbol_of(ticker))._fetch(["calendarEvents"])
                 return _events(answer)
         except SkipItem:
-            if "No fundamentals data found" in session.last_text:  # a fund: it never reports
+            if "No fundamentals data found" in session.last.text:  # a fund: it never reports
                 return {}
             raise
 

@@ -108,6 +108,15 @@ def opens_between(after: str, until: str) -> list[tuple[str, str]]:
     return list(zip(sessions[span], opens[span], strict=True))
 
 
+def session_under_way(now: str) -> tuple[str, str, str] | None:
+    """Return (session, opening, close) of the session that is open at an instant, or None."""
+    sessions, closes, _ = _schedule()
+    position = bisect_right(closes, now)
+    if position == len(closes) or now < _opens()[position]:
+        return None
+    return sessions[position], _opens()[position], closes[position]
+
+
 def sessions_between(first: str, last: str) -> list[str]:
     """Return the sessions from ``first`` to ``last``, both included where they are sessions."""
     sessions = _schedule()[0]

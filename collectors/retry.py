@@ -155,7 +155,7 @@ def open_url(request: str | Request, timeout_s: float) -> Any:
     URLError
         An address is no HTTPS, or could not be opened; the message does not hold it.
     """
-    _refuse_plain(request if isinstance(request, str) else request.full_url)
+    refuse_plain(request if isinstance(request, str) else request.full_url)
     return build_opener(_SafeRedirects).open(request, timeout=timeout_s)
 
 
@@ -163,11 +163,14 @@ class _SafeRedirects(HTTPRedirectHandler):
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
-        _refuse_plain(newurl)
+        refuse_plain(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _refuse_plain(url: str) -> None:
+def refuse_plain(url: str) -> None:
+    """Raise URLError for an address that is neither encrypted nor on this machine."""
     address = urlsplit(url)
-    if address.scheme != "https" and not (address.scheme == "http" and address.hostname in LOOPBACK):
+    if address.scheme in ("https", "wss"):
+        return
+    if address.scheme not in ("http", "ws") or address.hostname not in LOOPBACK:
         raise URLError(f"{address.scheme}://{address.hostname} is not HTTPS, so nothing was sent there")

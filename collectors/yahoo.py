@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import local
 from typing import Any
 
 from collectors.errors import RetryLater, SkipItem, SourceChanged
 from collectors.retry import raise_for_busy, unreachable
 
-DATA_PATHS = ("/v8/finance/chart/", "/v10/finance/quoteSummary/")  # anything else is a cookie
+DATA_PATHS = (
+    "/v8/finance/chart/",
+    "/v10/finance/quoteSummary/",
+    "/v7/finance/quote",
+)  # anything else is a cookie
 
 
 def symbol_of(ticker: str) -> str:
@@ -33,7 +38,7 @@ def yahoo_errors(ticker: str, key: str, kind: str, session: Any) -> Iterator[Non
     from yfinance.exceptions import YFDataException, YFRateLimitError, YFTickerMissingError
 
     YfConfig.debug.hide_exceptions = False  # it would log them and return an empty table
-    session.last_status, session.last_text = 0, ""
+    session.last.status, session.last.text = 0, ""
     try:
         yield
     except (RetryLater, SkipItem):
@@ -43,18 +48,18 @@ def yahoo_errors(ticker: str, key: str, kind: str, session: Any) -> Iterator[Non
     except YFDataException as error:
         raise RetryLater(f"Yahoo is down ({error}); the next run tries again") from error
     except Exception as error:
-        if session.last_status == 0:  # no answer: nothing but the network can be at fault
+        if session.last.status == 0:  # no answer: nothing but the network can be at fault
             raise unreachable("Yahoo", type(error).__name__) from error
-        if session.last_status >= 400:
+        if session.last.status >= 400:
             raise RetryLater(
-                f"Yahoo refused the request (HTTP {session.last_status}); the next run tries again"
+                f"Yahoo refused the request (HTTP {session.last.status}); the next run tries again"
             ) from error
-        if isinstance(error, YFTickerMissingError) and f'"{key}"' in session.last_text:
+        if isinstance(error, YFTickerMissingError) and f'"{key}"' in session.last.text:
             raise SkipItem(f"Yahoo has no {kind} of {ticker}: {error.rationale}") from error
         raise SourceChanged(
             f"Yahoo's answer for {ticker} is no {kind} as we know it "
             f"({type(error).__name__}: {error}); update yfinance, or report the answer",
-            session.last_text,
+            session.last.text,
         ) from error
 
 
@@ -66,8 +71,7 @@ def yahoo_session() -> Any:
     class CheckedSession(requests.Session[Any]):
         """Tells busy from unknown before yfinance folds both into "possibly delisted"."""
 
-        last_status = 0
-        last_text = ""
+        last = local()  # the schedule and the watch on quotes ask at the same time
 
         def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
             if not any(path in url for path in DATA_PATHS):  # a cookie; yfinance goes on without it
@@ -76,7 +80,7 @@ def yahoo_session() -> Any:
                 response = super().request(method, url, *args, **kwargs)
             except requests.exceptions.RequestException as error:
                 raise unreachable("Yahoo", type(error).__name__) from error
-            self.last_status, self.last_text = response.status_code, response.text
+            self.last.status, self.last.text = response.status_code, response.text
             raise_for_busy("Yahoo", response.status_code, dict(response.headers))
             if response.status_code == 404:
                 symbol = url.rpartition("/")[2]

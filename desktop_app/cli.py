@@ -663,8 +663,10 @@ def doctor(context: Context, tell: Progress, leaks: bool, repair: bool) -> dict[
 def serve(context: Context, tell: Progress) -> dict[str, Any]:
     """Run the schedule in the foreground until interrupted."""
     from collectors.locks import COLLECTOR, SCHEDULE, holding
+    from collectors.quote_watch import watching
     from collectors.schedule import Schedule
     from collectors.schedule import serve as keep
+    from desktop_app.daily import quote_watch
 
     with holding(context.home, SCHEDULE, "barograph serve", wait_s=GLANCE_S):
         schedule = Schedule(
@@ -673,7 +675,8 @@ def serve(context: Context, tell: Progress) -> dict[str, Any]:
             turn=lambda: holding(context.home, COLLECTOR, "barograph serve"),
         )
         context.voice.say("Collecting on schedule; stop with Ctrl+C")
-        keep(schedule)
+        with watching(quote_watch(context.home)):
+            keep(schedule)
     return {}
 
 

@@ -11,6 +11,7 @@ from collectors import store as facts
 from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import sessions_between
 from collectors.progress import CollectReport, Progress, silent
+from collectors.quote_watch import OnQuotes, QuoteWatch, nobody
 from collectors.schedule import Job
 from collectors.timetable import (
     CLOCK,
@@ -24,7 +25,7 @@ from collectors.timetable import (
 )
 from desktop_app.secrets import hide_keys, load_secret, require_secret
 from desktop_app.settings import load_settings
-from desktop_app.store import load_watchlist
+from desktop_app.store import load_watchlist, open_home
 
 MODELS_FOLDER = "models"  # of a home: checkpoints, and FinBERT
 
@@ -110,6 +111,16 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         Job("refresh", (AfterJob("prices"),), refresh),  # last: what else is due at the close comes first
     ]
     return [replace(job, run=_without_keys(job.run)) for job in jobs]
+
+
+def quote_watch(home: Path, on_quotes: OnQuotes = nobody) -> QuoteWatch:
+    """Return the watch on quotes of a home's watchlist, as its settings want it.
+
+    ``on_quotes`` is called in the thread of the watch, with the record and the quotes that have just come.
+    """
+    return QuoteWatch(
+        lambda: load_settings(home).quotes, load_watchlist, lambda: open_home(home), on_quotes=on_quotes
+    )
 
 
 def _without_keys(

@@ -13,6 +13,7 @@ from collectors.errors import BadInput, ConfigurationError
 SETTINGS_NAME = "settings.json"
 THEMES = ("system", "light", "dark")
 PARTS = ("sentiment", "macro", "graph")
+QUOTES = ("off", "minute", "stream")
 MINUTES = {  # from, to
     "prices_minutes_after_close": (5, 600),
     "prices_minutes_before_open": (5, 600),
@@ -35,6 +36,9 @@ class Settings:
     vendors correct themselves overnight; posts every so often; macro figures and earnings dates at times of
     day in New York. The defaults for macro figures lie after the two hours at which nearly all US figures are
     released, 8:30 and 16:15, with some time for FRED to take them over.
+
+    ``quotes``, one of QUOTES, is how the schedule watches prices of the watchlist while the exchange is
+    open: not at all, by asking each minute, or as Yahoo streams them.
     """
 
     theme: str = "system"
@@ -51,6 +55,7 @@ class Settings:
     posts_every_minutes: int = 15
     macro_times: tuple[str, ...] = ("09:00", "17:00")
     earnings_times: tuple[str, ...] = ("07:30",)  # evening reports are in, the next session is ahead
+    quotes: str = "minute"
 
 
 def load_settings(home: Path) -> Settings:
@@ -115,6 +120,8 @@ def _problem(key: str, value: Any) -> str:
     """Return what a setting must be where the value is not it, else an empty text."""
     if key == "theme":
         return "" if value in THEMES else f"one of {', '.join(THEMES)}"
+    if key == "quotes":
+        return "" if value in QUOTES else f"one of {', '.join(QUOTES)}"
     if key == "alert_p_value":
         good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
         return "" if good else "a number between 0 and 1"

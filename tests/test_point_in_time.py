@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,12 +15,15 @@ import pytest
 
 from collectors import archives
 from collectors.market_calendar import session_after, session_close, sessions_between
+from collectors.records import Quote
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.scoring import score_new_posts
+from collectors.store import last_session, save_quotes
 from collectors.universe import Company
 from desktop_app.export import export_anomalies, export_forecasts
 from desktop_app.store import open_home
 from fusion_model import pipeline
+from fusion_model.dataset.panel import load_panel
 from tests.builders import SMALL
 
 WITH_GRAPH = replace(SMALL, use_graph=True, graph_neighbours=2)
@@ -123,9 +126,16 @@ def write_archives(folder: Path, change_prices: Change, later: LaterRows) -> Non
     (folder / "posts.jsonl").write_text("".join(json.dumps(post) + "\n" for post in posts))
 
 
-def forecast_csv(folder: Path, home: Path) -> tuple[bytes, bytes]:
+def quotes_around(as_of: str) -> list[Quote]:
+    """Absurd prices of every ticker, of the session itself and of the next one."""
+    ats = (f"{session}T{hour}:00:00Z" for session in (as_of, session_after(as_of, 1)) for hour in (15, 18))
+    return [Quote(ticker, 0.01, at, "test", at) for at in ats for ticker in TICKERS]
+
+
+def forecast_csv(folder: Path, home: Path, quotes: Sequence[Quote] = ()) -> tuple[bytes, bytes]:
     """Import, score, train, refresh, export, as the command line does; return what was said, and found."""
     with closing(open_home(home)) as db:
+        save_quotes(db, quotes)
         archives.import_prices(db, [folder / f"{ticker}.csv" for ticker in TICKERS], now=NOW)
         archives.import_macro(db, [folder / "DGS10.macro.csv"], now=NOW)
         archives.import_earnings(db, [folder / "earnings.csv"], now=NOW)
@@ -194,7 +204,19 @@ def test_deleting_the_future_changes_no_byte(honest: tuple[bytes, bytes], tmp_pa
 
 def test_corrupting_the_future_changes_no_byte(honest: tuple[bytes, bytes], tmp_path: Path) -> None:
     write_archives(tmp_path / "archive", corrupted_prices, corrupted_later)
-    assert forecast_csv(tmp_path / "archive", tmp_path / "home") == honest
+    assert forecast_csv(tmp_path / "archive", tmp_path / "home", quotes_around(AS_OF)) == honest
+
+
+def test_quotes_change_no_panel_of_their_own_day(tmp_path: Path) -> None:
+    """They are known before the close, and still no bar: what is forecast follows from daily bars alone."""
+    write_archives(tmp_path / "archive", lambda rows: rows, lambda rows, _: rows)
+    with closing(open_home(tmp_path / "home")) as db:
+        archives.import_prices(db, [tmp_path / "archive" / f"{ticker}.csv" for ticker in TICKERS], now=NOW)
+        before = load_panel(db, AS_OF)
+        assert save_quotes(db, quotes_around(AS_OF)) == 16
+        after = load_panel(db, AS_OF)
+        assert (after.ohlcv.tobytes(), after.sessions) == (before.ohlcv.tobytes(), before.sessions)
+        assert last_session(db) == SESSIONS[-1]
 
 
 def test_a_report_that_was_known_does_matter(honest: tuple[bytes, bytes], tmp_path: Path) -> None:

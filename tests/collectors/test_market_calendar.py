@@ -85,6 +85,24 @@ def test_dates_outside_the_calendar_are_refused() -> None:
         calendar.session_after("2020-01-01", 1)
 
 
+@pytest.mark.parametrize(
+    ("now", "session"),
+    [
+        ("2020-11-27T14:29:59Z", None),
+        ("2020-11-27T14:30:00Z", ("2020-11-27", "2020-11-27T14:30:00Z", "2020-11-27T18:00:00Z")),
+        ("2020-11-27T17:59:59Z", ("2020-11-27", "2020-11-27T14:30:00Z", "2020-11-27T18:00:00Z")),
+        ("2020-11-27T18:00:00Z", None),  # half a day
+        ("2020-11-26T16:00:00Z", None),  # Thanksgiving
+        ("2020-11-28T16:00:00Z", None),
+        ("2999-01-01T00:00:00Z", None),
+    ],
+)
+def test_a_session_is_under_way_from_its_opening_to_its_close(
+    now: str, session: tuple[str, str, str] | None
+) -> None:
+    assert calendar.session_under_way(now) == session
+
+
 def test_an_instant_is_utc_text_and_needs_a_zone() -> None:
     eastern = datetime.fromisoformat("2020-08-31T16:00:00-04:00")
     assert calendar.instant(eastern) == "2020-08-31T20:00:00Z"

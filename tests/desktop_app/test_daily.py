@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from collectors import store as facts
 from collectors.errors import BadInput
 from collectors.progress import silent
+from collectors.records import Quote
 from collectors.timetable import AfterClose, AfterJob, BeforeOpen, DailyAt, Every
-from desktop_app.daily import daily_jobs, uncovered
+from desktop_app.daily import daily_jobs, quote_watch, uncovered
 from desktop_app.settings import Settings, save_settings
-from desktop_app.store import open_home
+from desktop_app.store import load_watchlist, open_home
 from fusion_model.findings import TrainedModel
 from fusion_model.store import save_forecasts, save_trained_model
 from tests.desktop_app.facts import NOW, SESSIONS, fill_home, forecast
@@ -53,6 +55,30 @@ def test_a_refresh_covers_every_session_that_a_model_of_its_time_can(
         if covered:
             save_forecasts(db, [forecast(session=covered)], NOW)
         assert uncovered(db) == expected
+
+
+def test_the_watchlist_is_watched_as_the_settings_want_it(
+    tmp_path: Path,
+) -> None:
+    """Nothing is asked where it is off; else each quote reaches the record, and whoever listens."""
+    fill_home(tmp_path, forecasts=False)
+    with closing(open_home(tmp_path)) as db:
+        [*watched] = load_watchlist(db)
+    told = []
+    watch = quote_watch(
+        tmp_path, lambda db, quotes: told.append((facts.load_latest_quotes(db, watched), quotes))
+    )
+    at = iter(["2020-11-27T17:58:00Z"] * 5)
+    watch._clock = lambda: next(at, "2020-11-27T18:00:00Z")
+    watch._wait = lambda seconds: None
+    quote = Quote(watched[0], 50.0, "2020-11-27T17:57:58Z", "yahoo", "2020-11-27T17:58:00Z")
+    save_settings(tmp_path, Settings(quotes="off"))
+    watch._fetch = lambda tickers, now: pytest.fail("nobody wants quotes")
+    watch.look()
+    save_settings(tmp_path, Settings())
+    watch._fetch = lambda tickers, now: [quote] if tickers == watched else []
+    watch.look()
+    assert told == [({watched[0]: quote}, [quote])]
 
 
 def test_a_refresh_without_prices_says_how_to_get_them(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
         contact="me@example.com",
         posts_every_minutes=30,
         macro_times=("10:00",),
+        quotes="stream",
     )
     save_settings(tmp_path, chosen)
     assert load_settings(tmp_path) == chosen
@@ -33,6 +34,7 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
     [
         ('{"colour": 1}', "unknown key 'colour'"),
         ('{"theme": "pink"}', "'theme' must be one of system, light, dark, not \"pink\""),
+        ('{"quotes": "hourly"}', "'quotes' must be one of off, minute, stream, not \"hourly\""),
         ('{"theme": ["dark"]}', "'theme' must be"),
         ('{"alert_p_value": true}', "'alert_p_value' must be a number between 0 and 1, not true"),
         ('{"model_parts": ["stars"]}', "'model_parts' must be a list of sentiment, macro, graph, or empty"),

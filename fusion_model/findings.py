@@ -111,6 +111,67 @@ class ExpectedReport:
     sessions_ahead: int = 0
 
 
+ATTRIBUTION_UNITS = {"width": "log of the 90 % width", "median": "log return"}
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What one cause adds to the width (q95 - q05) or to the median of one forecast, through one part of it.
+
+    ``cause`` is what was read: price, volume, indicators, market, earnings, posts, macro, related; or usual
+    (the width of an ordinary day), calibration (past misses) and drift (where past outcomes lay), which read
+    nothing of the day. ``part`` is who says it: anchor, networks, gjr_garch, ...; of calibration own_shape or
+    recent_misses; of related stocks the neighbour's ticker; empty for the median, whose parts act together.
+    All rows of one forecast and ``target`` sum to it, in ``unit``.
+    """
+
+    model_version: str
+    ticker: str
+    as_of_session: str
+    horizon: int
+    target: str
+    cause: str
+    part: str
+    contribution: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """What the model says where one thing had not happened: quantiles of the log total return.
+
+    ``change`` is no_move (the session's price had stood still), no_report (none were expected) or
+    neutral_posts (as many, all neutral). Calibration is held.
+    """
+
+    model_version: str
+    ticker: str
+    as_of_session: str
+    horizon: int
+    change: str
+    q05: float
+    q50: float
+    q95: float
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedStock:
+    """One neighbour of a ticker in the graph of stocks at a close; ``place`` 1 is the closest.
+
+    ``correlation`` is that of returns less the market's, ``co_mention`` the share of posts that name both;
+    ``attention`` is how strongly the model reads it (a ticker's sum to 1), None where no part does.
+    """
+
+    ticker: str
+    as_of_session: str
+    place: int
+    neighbour: str
+    correlation: float
+    same_sector: bool
+    co_mention: float
+    attention: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
     """How one model did at one horizon on forecasts that have come true, beside one baseline.

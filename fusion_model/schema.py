@@ -9,7 +9,8 @@ from fusion_model.findings import QUANTILE_NAMES
 
 migrations = Migrations("fusion_model")
 
-FINDING_TABLES = ("forecast", "anomaly", "trained_model", "score_row", "expected_report")
+REASON_TABLES = ("reason", "attribution", "counterfactual", "related_stock")
+FINDING_TABLES = ("forecast", "anomaly", "trained_model", "score_row", "expected_report", *REASON_TABLES)
 
 
 @migrations()
@@ -108,3 +109,51 @@ def m002_expected_report(db: Database) -> None:
         """,
     )
     run_script(db, APPEND_ONLY.format(table="expected_report"))
+
+
+@migrations()
+def m003_reasons(db: Database) -> None:
+    """Why forecasts are what they are; ``reason`` names the forecasts, the others hang on it."""
+    run_script(
+        db,
+        """
+        CREATE TABLE reason (
+            id INTEGER PRIMARY KEY,
+            model_version TEXT NOT NULL,
+            ticker TEXT NOT NULL,
+            as_of_session TEXT NOT NULL,
+            found_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX reason_by_ticker ON reason (ticker, as_of_session);
+        CREATE TABLE attribution (
+            reason_id INTEGER NOT NULL REFERENCES reason (id),
+            horizon INTEGER NOT NULL,
+            target TEXT NOT NULL CHECK (target IN ('width', 'median')),
+            cause TEXT NOT NULL,
+            part TEXT NOT NULL,
+            contribution REAL NOT NULL,
+            PRIMARY KEY (reason_id, horizon, target, cause, part)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE counterfactual (
+            reason_id INTEGER NOT NULL REFERENCES reason (id),
+            horizon INTEGER NOT NULL,
+            change TEXT NOT NULL CHECK (change IN ('no_move', 'no_report', 'neutral_posts')),
+            q05 REAL NOT NULL,
+            q50 REAL NOT NULL,
+            q95 REAL NOT NULL,
+            PRIMARY KEY (reason_id, horizon, change)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE related_stock (
+            reason_id INTEGER NOT NULL REFERENCES reason (id),
+            place INTEGER NOT NULL,
+            neighbour TEXT NOT NULL,
+            correlation REAL NOT NULL,
+            same_sector INTEGER NOT NULL CHECK (same_sector IN (0, 1)),
+            co_mention REAL NOT NULL,
+            attention REAL,
+            PRIMARY KEY (reason_id, place)
+        ) STRICT, WITHOUT ROWID;
+        """,
+    )
+    for table in REASON_TABLES:
+        run_script(db, APPEND_ONLY.format(table=table))

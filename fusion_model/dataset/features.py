@@ -70,6 +70,24 @@ INDICATORS = (  # of PRICE_FEATURES: what chart readers look at
     "gap_to_average_20", "gap_to_average_50", "gap_to_average_200",
     "relative_strength_index", "macd", "bollinger", "stochastic",
 )  # fmt: skip
+CAUSES = {  # PRICE_FEATURES by what they tell of, as reasons name them; each stands in one
+    "price": (
+        "return", "log_size_of_return", "overnight", "size_of_overnight", "intraday_range",
+        "volatility_5_to_22", "volatility_22_to_66", "volatility_66_to_250", "range_volatility_5",
+        "range_volatility_22", "range_volatility_66", "ewma_to_66", "leverage",
+        "volatility_to_cross_section", "log_volatility",
+    ),
+    "volume": ("volume_surprise", "volume_trend"),
+    "indicators": INDICATORS,
+    "market": (
+        "market_return", "market_volatility_5", "market_volatility_22", "market_volatility_66",
+        "market_leverage", "dispersion", "beta",
+    ),
+    "earnings": (
+        "reaction_today", "reaction_next", "reactions_in_5", "reactions_in_20", "reaction_size",
+        "reaction_next_by_size", "reaction_next_by_volatility",
+    ),
+}  # fmt: skip
 SENTIMENT_FEATURES = ("tone", "tone_5", "tone_spread", "post_count", "post_surprise", "posts_missing")
 
 
@@ -101,12 +119,12 @@ class Features:
     anchor: FloatArray
 
 
-def build_features(panel: Panel) -> Features:
-    """Compute every feature of a panel."""
+def build_features(panel: Panel, market: Market | None = None) -> Features:
+    """Compute every feature of a panel; ``market``: beside another market than its own tickers make."""
     T, N = panel.present.shape
     price = np.full((T, N, len(PRICE_FEATURES)), np.nan, dtype=np.float32)
     scale = np.full((T, N), np.nan)
-    market = _market(panel)
+    market = market or market_of(panel)
     for n in range(N):
         rows = np.flatnonzero(panel.present[:, n])
         if len(rows) <= MIN_BARS:
@@ -162,14 +180,15 @@ def _add_reactions(price: Float32Array, panel: Panel, scale: FloatArray) -> Floa
 
 
 @dataclass(frozen=True)
-class _Market:
+class Market:
     """The equally weighted market of the panel's tickers, one value a session (T,)."""
 
     daily_return: FloatArray
     features: dict[str, FloatArray]
 
 
-def _market(panel: Panel) -> _Market:
+def market_of(panel: Panel) -> Market:
+    """Return what the tickers of a panel did together."""
     returns = panel.log_returns
     count = np.isfinite(returns).sum(axis=1)
     mean = sum_over_tickers(returns) / np.maximum(count, 1)
@@ -178,7 +197,7 @@ def _market(panel: Panel) -> _Market:
     volatility = {span: np.sqrt(ewm(squares, span) + 1e-10) for span in (5, 22, 66)}
     usual = np.sqrt(ewm(squares, 500) + 1e-10)
     usual_spread = ewm(spread, 500) + 1e-6
-    return _Market(
+    return Market(
         daily_return=mean,
         features={
             "market_return": mean / volatility[66],
@@ -203,7 +222,7 @@ def sum_over_tickers(values: FloatArray | Float32Array) -> FloatArray:
 
 
 def _own_features(
-    panel: Panel, rows: NDArray[np.intp], n: int, market: _Market
+    panel: Panel, rows: NDArray[np.intp], n: int, market: Market
 ) -> tuple[Float32Array, FloatArray]:
     """Return (bars, F) and the EWMA volatility (bars,) of one ticker on its own bars."""
     bars = panel.ohlcv[rows, n]

@@ -119,7 +119,7 @@ class FusionForecaster:
         self.model_version = f"untrained-{hashlib.sha256(settings).hexdigest()[:12]}"
         self._progress = progress
         self._state: FittedState | None = None
-        self._prepared: _Prepared | None = None
+        self._prepared: Prepared | None = None
 
     @property
     def state(self) -> FittedState:
@@ -159,7 +159,7 @@ class FusionForecaster:
             scaling = fit_scaling(features, split.fit)
         else:
             _check_start(start, config, panel)
-            features, scaling = _with_macro_of(features, start.macro_names), start.scaling
+            features, scaling = with_macro_of(features, start.macro_names), start.scaling
         data = scale_features(features, scaling, _graph(panel, features, config))
         purge = max(HORIZONS)
         fit_targets = standardised_targets(panel, features.anchor, split.fit + purge)
@@ -233,6 +233,16 @@ class FusionForecaster:
                 model_version=self.model_version,
             )
         return sorted(forecasts, key=lambda forecast: (forecast.ticker, forecast.horizon))
+
+    def prepared(self, panel: Panel) -> Prepared:
+        """Return a panel as the fitted model reads it, for whoever asks what moved a forecast.
+
+        Raises
+        ------
+        NoModel
+            Nothing was trained.
+        """
+        return self._prepare(panel)
 
     def related_stocks(self, panel: Panel, session: str) -> dict[str, tuple[tuple[str, float], ...]]:
         """Return each ticker's neighbours at a session and how strongly they are read, strongest first.
@@ -385,7 +395,7 @@ class FusionForecaster:
         )
         return Stack(garch=fit_garch(panel), shares=shares)
 
-    def _prepare(self, panel: Panel) -> _Prepared:
+    def _prepare(self, panel: Panel) -> Prepared:
         if self._prepared is None or self._prepared.panel is not panel:
             self._prepared = _prepare(panel, self.state)
         return self._prepared
@@ -416,11 +426,12 @@ def _check_start(start: FittedState, config: FusionConfig, panel: Panel) -> None
 
 
 @dataclass
-class _Prepared:
+class Prepared:
     """One panel as the fitted networks read it; scales are filled as sessions are asked for."""
 
     panel: Panel
     data: NetworkInput
+    scale: FloatArray  # (T, N): the daily EWMA volatility in it
     anchor: FloatArray  # (T, N, H)
     forward: tuple[FloatArray, ...]  # per horizon (T, N)
     forecast: Float32Array  # (T, N, 2, H): log scale, and location in units of it
@@ -450,8 +461,8 @@ class _Prepared:
         return self.outcome[start:stop, :, k]
 
 
-def _prepare(panel: Panel, state: FittedState) -> _Prepared:
-    features = _with_macro_of(build_features(panel), state.macro_names)
+def _prepare(panel: Panel, state: FittedState) -> Prepared:
+    features = with_macro_of(build_features(panel), state.macro_names)
     T, N = features.scale.shape
     forecast = np.full((T, N, 2, len(HORIZONS)), np.nan, dtype=np.float32)
     filled = np.zeros(T, dtype=bool)
@@ -463,9 +474,10 @@ def _prepare(panel: Panel, state: FittedState) -> _Prepared:
             for source, column in kept:
                 forecast[row_of[session], column] = state.history[place, source]
             filled[row_of[session]] = True
-    return _Prepared(
+    return Prepared(
         panel=panel,
         data=scale_features(features, state.scaling, _graph(panel, features, state.config)),
+        scale=features.scale,
         anchor=features.anchor,
         forward=tuple(panel.forward_returns(horizon) for horizon in HORIZONS),
         forecast=forecast,
@@ -534,7 +546,7 @@ def forecast_shape(
     return result
 
 
-def _with_macro_of(features: Features, names: tuple[str, ...]) -> Features:
+def with_macro_of(features: Features, names: tuple[str, ...]) -> Features:
     """Order the macro columns as in training; a series that is no longer there counts as unknown."""
     if features.macro_names == names:
         return features

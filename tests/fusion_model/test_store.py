@@ -9,8 +9,18 @@ from dataclasses import replace
 import pytest
 
 from fusion_model import store
-from fusion_model.findings import Anomaly, ExpectedReport, Forecast, ScoreRow, TrainedModel
+from fusion_model.findings import (
+    Anomaly,
+    Attribution,
+    Counterfactual,
+    ExpectedReport,
+    Forecast,
+    RelatedStock,
+    ScoreRow,
+    TrainedModel,
+)
 from fusion_model.schema import FINDING_TABLES
+from fusion_model.store_reasons import reasons_by_ticker, save_reasons
 from tests.builders import forecast_of
 
 FIRST = forecast_of("KO", "2020-01-02", "2020-01-03")
@@ -24,6 +34,11 @@ SCORE = ScoreRow(
     coverage_90=0.9, coverage_95=0.95, direction_hits=0.52, direction_mcc=0.01, direction_mcc_low=-0.02,
     direction_mcc_high=0.04,
 )  # fmt: skip
+MOVED = Attribution(
+    "fusion-1", "KO", "2020-01-02", 5, "width", "price", "anchor", 0.1, "log of the 90 % width"
+)
+OTHERWISE = Counterfactual("fusion-1", "KO", "2020-01-02", 5, "no_move", -0.04, 0.0, 0.04)
+NEAR = RelatedStock("KO", "2020-01-02", 1, "PEP", 0.5, True, 0.0, None)
 MADE, LATER = "2020-01-02T22:00:00Z", "2020-01-03T22:00:00Z"
 
 
@@ -38,6 +53,7 @@ def filled(db: sqlite3.Connection) -> sqlite3.Connection:
     store.save_expected_reports(db, [REPORT], MADE)
     store.save_trained_model(db, MODEL)
     store.save_scores(db, [SCORE], "live", LATER)
+    save_reasons(db, reasons_by_ticker("fusion-1", "2020-01-02", [MOVED], [OTHERWISE], [NEAR]), MADE)
     return db
 
 

@@ -1,0 +1,63 @@
+"""Panels in which one thing had not happened, so that a model can be asked what it would have said then.
+
+Each is an honest panel otherwise: what is not named stays, and no row reads a later one.
+
+Shapes: T sessions, N tickers, H horizons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fusion_model.dataset.panel import CLOSE, HIGH, LOW, OPEN, Panel
+from fusion_model.findings import HORIZONS
+
+RANGE_SESSIONS = 22  # own bars before, whose median range a still session takes
+
+
+def without_the_move(panel: Panel, session: str) -> Panel:
+    """Return the panel as if no ticker's price had moved from the close before to that of a session.
+
+    Open and close stand at the close before, high and low as far apart as on the median of the ticker's
+    RANGE_SESSIONS bars before, half on either side. The volume stays, and a dividend of that day is left
+    out. A ticker without a bar that day or before stays as it is.
+    """
+    t = panel.position(session)
+    ohlcv, dividend = panel.ohlcv.copy(), panel.dividend.copy()
+    ratio = np.cumprod(panel.split_ratio, axis=0)
+    for n in np.flatnonzero(panel.present[t]):
+        rows = np.flatnonzero(panel.present[:t, n])[-RANGE_SESSIONS:]
+        if len(rows) == 0:
+            continue
+        close = ohlcv[rows[-1], n, CLOSE] * ratio[rows[-1], n] / ratio[t, n]
+        half = 0.5 * float(np.median(np.log(ohlcv[rows, n, HIGH] / ohlcv[rows, n, LOW])))
+        ohlcv[t, n, [OPEN, CLOSE]] = close
+        ohlcv[t, n, HIGH], ohlcv[t, n, LOW] = close * np.exp(half), close * np.exp(-half)
+        dividend[t, n] = 0.0
+    return replace(panel, ohlcv=ohlcv, dividend=dividend)
+
+
+def without_expected_reports(panel: Panel, session: str, lookback: int) -> Panel:
+    """Return the panel as if no report were expected after a session, at that close or before.
+
+    Of what the last ``lookback`` closes expected, only reports that had come by the session are left.
+    """
+    if panel.earnings is None:
+        return panel
+    t = panel.position(session)
+    earnings = panel.earnings.copy()
+    first = max(0, t - lookback + 1)
+    for row in range(first, t + 1):
+        for k, horizon in enumerate(HORIZONS, start=1):
+            came = earnings[row + 1 : min(t, row + horizon) + 1, :, 0].sum(axis=0)
+            earnings[row, :, k] = np.minimum(earnings[row, :, k], came)
+    return replace(panel, earnings=earnings)
+
+
+def with_neutral_posts(panel: Panel) -> Panel:
+    """Return the panel with as many posts, and every one of them neutral."""
+    sentiment = panel.sentiment.copy()
+    sentiment[:, :, :2] = np.where(np.isfinite(sentiment[:, :, :2]), 0.0, np.nan)
+    return replace(panel, sentiment=sentiment)

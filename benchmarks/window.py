@@ -22,6 +22,7 @@ def measure(home: Path, started: float) -> dict[str, float]:
     from PySide6.QtWidgets import QApplication
 
     from desktop_app.gui.main_window import MainWindow
+    from desktop_app.gui.market_page import MarketPage
     from desktop_app.gui.theme import apply_theme, theme_named
     from desktop_app.settings import load_settings
 
@@ -40,7 +41,9 @@ def measure(home: Path, started: float) -> dict[str, float]:
     watch = FirstPaint()
     window.installEventFilter(watch)
     pages: list[str] = []
-    window.page_shown.connect(pages.append)
+    market = window.page("market")
+    assert isinstance(market, MarketPage)
+    market.ticker_shown.connect(pages.append)
     window.show()
 
     def until_page(count: int) -> None:
@@ -53,12 +56,12 @@ def measure(home: Path, started: float) -> dict[str, float]:
 
     until_page(1)
     figures["complete page"] = (time.time() - started) * 1000
-    other = next(row.ticker for row in window.watchlist.model.rows if row.ticker != pages[0])
+    other = next(row.ticker for row in market.watchlist.model.rows if row.ticker != pages[0])
     before = time.time()
-    window.show_ticker(other)
+    window.desk.choose_ticker(other)
     until_page(2)
     figures["change of ticker"] = (time.time() - before) * 1000
-    figures |= frames(window)
+    figures |= frames(market)
     heavy = {"torch", "transformers", "pandas", "yfinance"} & set(sys.modules)
     window.close()
     if heavy:
@@ -66,9 +69,9 @@ def measure(home: Path, started: float) -> dict[str, float]:
     return figures
 
 
-def frames(window: object) -> dict[str, float]:
+def frames(market: object) -> dict[str, float]:
     """Return the 95th percentile of a frame while the chart is panned, near and at full view."""
-    chart = window.chart.chart  # type: ignore[attr-defined]
+    chart = market.chart.chart  # type: ignore[attr-defined]
     found = {}
     for name, sessions in (("frame at 300 bars, p95", 300), ("frame at full view, p95", None)):
         chart.show_range(sessions)

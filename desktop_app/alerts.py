@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from desktop_app.settings import Settings
-from desktop_app.store import acknowledge, load_acknowledgements, open_home_writer
+from desktop_app.store import acknowledge, load_acknowledgements
 from desktop_app.words import count, odds, percent
 from fusion_model.findings import Anomaly
 from fusion_model.store import load_anomalies
@@ -50,10 +48,9 @@ def alerts_among(
     return [_alert(anomaly, notes) for anomaly in anomalies if anomaly.p_value <= alert_p_value]
 
 
-def acknowledge_alert(home: Path, alert: Alert, note: str, now: str) -> None:
-    """Record that the person saw an alert; errors as collectors.store.open_writer."""
-    with closing(open_home_writer(home)) as db:
-        acknowledge(db, alert.ticker, alert.session, alert.measure, note, now)
+def acknowledge_alert(db: sqlite3.Connection, alert: Alert, note: str, now: str) -> None:
+    """Record that the person saw an alert."""
+    acknowledge(db, alert.ticker, alert.session, alert.measure, note, now)
 
 
 def _alert(anomaly: Anomaly, notes: dict[tuple[str, str, str], str]) -> Alert:

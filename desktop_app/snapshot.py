@@ -10,7 +10,7 @@ import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
 
@@ -50,6 +50,7 @@ LATEST = "9999"  # an instant after every other: all that is known now
 SPARKLINE_SESSIONS = 60
 SPARKLINE_DAYS = 95  # calendar days that hold that many sessions
 ALERT_SESSIONS = 5  # how many sessions an unseen alert keeps its dot in the watchlist
+ALERT_DAYS = 14  # calendar days that hold that many sessions
 POSTS_OF_A_DAY = 500
 AVERAGE_STROKES = ("——", "– –", "– ·", "· ·")  # as the chart draws its averages
 
@@ -129,6 +130,18 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Overview:
+    """What the window's frame tells: the tickers to choose among, and what waits on which page.
+
+    ``session`` is the newest with a price; ``badges`` counts by the name of a page.
+    """
+
+    tickers: tuple[str, ...] = ()
+    session: str = ""
+    badges: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class WatchRow:
     """One line of the watchlist; ``move`` is close to close, NaN without a bar before."""
 
@@ -170,15 +183,47 @@ def _universe() -> Mapping[str, Company]:
     return load_universe()
 
 
+def load_overview(db: sqlite3.Connection, settings: Settings) -> Overview:
+    """Return what the window's frame tells of the record."""
+    newest = _watched_sessions(db)
+    if not newest:
+        return Overview()
+    last = max(newest.values())
+    unseen = len(_tickers_with_unseen_alerts(db, settings, newest))
+    return Overview(tuple(newest), last, {"alerts": unseen} if unseen else {})
+
+
+def _tickers_with_unseen_alerts(
+    db: sqlite3.Connection, settings: Settings, newest: Mapping[str, str]
+) -> set[str]:
+    """Return the tickers that have a dot in the watchlist."""
+    since = (date.fromisoformat(min(newest.values())) - timedelta(days=ALERT_DAYS)).isoformat()
+    unseen = [
+        alert
+        for alert in load_alerts(db, settings, first_session=since)
+        if alert.ticker in newest and not alert.acknowledged
+    ]
+    sessions: dict[str, list[str]] = defaultdict(list)
+    for ticker, session, *_ in load_bars(db, LATEST, sorted({alert.ticker for alert in unseen}), since):
+        sessions[ticker].append(session)
+    return {
+        alert.ticker for alert in unseen if alert.session in sorted(sessions[alert.ticker])[-ALERT_SESSIONS:]
+    }
+
+
+def _watched_sessions(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the newest session of each watched ticker with prices, by ticker; all while none is watched."""
+    newest = load_newest_sessions(db)
+    return {ticker: newest[ticker] for ticker in sorted(load_watchlist(db) or newest) if ticker in newest}
+
+
 def load_watch_rows(db: sqlite3.Connection, settings: Settings | None = None) -> list[WatchRow]:
     """Return a row per watched ticker with prices, by ticker; every stored ticker while none is watched."""
     settings = settings or Settings()
-    newest = load_newest_sessions(db)
-    watched = load_watchlist(db)
-    tickers = sorted(ticker for ticker in (watched or newest) if ticker in newest)
-    if not tickers:
+    newest = _watched_sessions(db)
+    if not newest:
         return []
-    first = min(newest[ticker] for ticker in tickers)
+    tickers, first = list(newest), min(newest.values())
     since = (date.fromisoformat(first) - timedelta(days=SPARKLINE_DAYS)).isoformat()
     by_ticker: dict[str, list[tuple[str, float]]] = defaultdict(list)
     splits = _splits(db, tickers)

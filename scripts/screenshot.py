@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--theme", choices=("light", "dark"), default="light")
     parser.add_argument("--ticker", default="")
     parser.add_argument("--day", default="", help="the session whose posts to show")
-    parser.add_argument("--tab", choices=("Posts", "Alerts", "Sources"), default="Posts")
+    parser.add_argument("--page", default="market", help="a page's name in desktop_app/gui/pages.py")
     parser.add_argument("--range", choices=("1M", "3M", "6M", "1Y", "5Y", "All"), default="6M")
     parser.add_argument("--size", default="1400x900")
     options = parser.parse_args()
@@ -30,6 +30,7 @@ def main() -> int:
     from PySide6.QtWidgets import QApplication, QPushButton
 
     from desktop_app.gui.main_window import MainWindow
+    from desktop_app.gui.market_page import MarketPage
     from desktop_app.gui.theme import apply_theme, theme_named
     from desktop_app.settings import load_settings
 
@@ -39,18 +40,19 @@ def main() -> int:
     window = MainWindow(options.home, settings, remember=False)
     window.resize(*map(int, options.size.split("x")))
 
+    market = window.page("market")
+    assert isinstance(market, MarketPage)
+
     def shown(ticker: str) -> None:
         if options.ticker and ticker != options.ticker:
-            window.show_ticker(options.ticker)
+            window.desk.choose_ticker(options.ticker)
             return
-        for button in window.chart.findChildren(QPushButton):
+        for button in market.chart.findChildren(QPushButton):
             if button.text() == options.range:
                 button.click()
         if options.day:
-            window.go_to(ticker, options.day)
-        for index in range(window.tabs.count()):
-            if window.tabs.tabText(index).startswith(options.tab):
-                window.tabs.setCurrentIndex(index)
+            market.show_session(options.day)
+        window.open_page(options.page)
         QTimer.singleShot(1500, save)
 
     def save() -> None:
@@ -58,7 +60,7 @@ def main() -> int:
         window.close()
         app.exit(0)
 
-    window.page_shown.connect(shown)
+    market.ticker_shown.connect(shown)
     QTimer.singleShot(PATIENCE_MS, lambda: app.exit(1))
     window.show()
     return app.exec()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPlainTextEdit, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from desktop_app.gui.tables import Column, EmptyState, RecordModel, label, table_of
 from desktop_app.snapshot import PostRow, post_in_full, reading
@@ -17,12 +17,12 @@ COLUMNS = (
 )
 
 
-class PostsPanel(QWidget):
+class PostsPanel(QFrame):
     """A table of posts beside the whole text of the chosen one."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setProperty("role", "page")
+        self.setProperty("role", "panel")
         self.model = RecordModel(COLUMNS)
         self.table = table_of(self.model, "Posts of the day")
         self.table.selectionModel().currentRowChanged.connect(self._read)

@@ -148,7 +148,9 @@ class EmptyState(QWidget):
         layout.addWidget(self.button, alignment=Qt.AlignmentFlag.AlignCenter)
         layout.addStretch()
 
-    def say(self, title: str, text: str) -> None:
-        """Change the words."""
+    def say(self, title: str, text: str, button: str = "") -> None:
+        """Change the words, and the button's where it has one."""
         self.title.setText(title)
         self.text.setText(text)
+        self.button.setText(button)
+        self.button.setVisible(bool(button))

@@ -119,6 +119,17 @@ def _style_sheet(theme: Theme) -> str:
     QLabel[role="up"] {{ color: {theme.up}; font-weight: 600; }}
     QLabel[role="down"] {{ color: {theme.down}; font-weight: 600; }}
     QFrame[role="rule"] {{ background: {theme.border}; max-height: 1px; min-height: 1px; border: none; }}
+    QFrame[role="navigation"] {{ background: {theme.panel}; border-right: 1px solid {theme.border}; }}
+    QToolButton[role="page-button"] {{ border: none; border-radius: 5px; padding: 7px 12px 7px 8px;
+        color: {theme.muted}; text-align: left; }}
+    QToolButton[role="page-button"]:hover {{ color: {theme.text}; background: {theme.raised}; }}
+    QToolButton[role="page-button"]:focus {{ border: 1px solid {theme.accent}; padding: 6px 11px 6px 7px; }}
+    QToolButton[role="page-button"]:checked {{ color: {theme.text}; background: {theme.raised};
+        font-weight: 600; }}
+    QComboBox {{ background: {theme.panel}; border: 1px solid {theme.border}; border-radius: 5px;
+        padding: 4px 6px; }}
+    QComboBox:focus {{ border-color: {theme.accent}; }}
+    QComboBox QAbstractItemView {{ background: {theme.panel}; border: 1px solid {theme.border}; }}
     QToolBar {{ background: {theme.panel}; border: none; border-bottom: 1px solid {theme.border};
                 padding: 6px 8px; spacing: 6px; }}
     QPushButton {{ background: {theme.raised}; border: 1px solid {theme.border};

@@ -172,6 +172,7 @@ class WatchlistPanel(QFrame):
         super().__init__()
         self.setProperty("role", "panel")
         self.model = WatchModel()
+        self._silent = False
         self._proxy = QSortFilterProxyModel()
         self._proxy.setSourceModel(self.model)
         self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
@@ -215,16 +216,14 @@ class WatchlistPanel(QFrame):
         layout.addWidget(self.view)
         self.sort(ORDERS[0])
 
-    def show_rows(self, rows: Sequence[WatchRow]) -> None:
-        """Replace the cards; the chosen ticker stays chosen, silently."""
-        chosen = self.chosen()
-        self.view.selectionModel().blockSignals(True)
+    def show_rows(self, rows: Sequence[WatchRow], chosen: str) -> None:
+        """Replace the cards; one ticker is chosen, silently."""
+        self._silent = True
         self.model.show_rows(rows)
         self.sort(self.model.order)
-        self.view.selectionModel().blockSignals(False)
         self._note.setVisible(bool(rows))
-        if chosen:
-            self.choose(chosen)
+        self.choose(chosen)
+        self._silent = False
 
     def show_theme(self, theme: Theme) -> None:
         """Paint in the colours of a theme."""
@@ -254,5 +253,5 @@ class WatchlistPanel(QFrame):
 
     def _choose(self, index: QModelIndex) -> None:
         row = index.data(ROW_ROLE)
-        if isinstance(row, WatchRow):
+        if isinstance(row, WatchRow) and not self._silent:
             self.ticker_chosen.emit(row.ticker)

@@ -15,12 +15,13 @@ from typing import Any, TypeAlias
 from PySide6.QtCore import QObject, QProcess, QThread, QTimer, Signal
 
 from collectors.errors import CollectorError
-from desktop_app.store import open_home, open_home_reader
+from desktop_app.store import open_home, open_home_reader, open_home_writer
 
 logger = logging.getLogger(__name__)
 
 Read: TypeAlias = Callable[[sqlite3.Connection], object]
 
+KEPT = 0  # the ticket of work that no newer request replaces
 KILL_AFTER_MS = 5000  # how long a cancelled command may take to put things in order
 ERROR_TAIL = 2000  # characters of standard error kept for the message
 
@@ -48,13 +49,17 @@ class Reader(QThread):
         """Ask for a read; an answer to an older request of the same key is dropped."""
         self.do(key, lambda: self._read(job))
 
-    def do(self, key: str, job: Callable[[], object]) -> None:
-        """Ask for short work that opens its own files (an export, a choice to be written)."""
+    def do(self, key: str, job: Callable[[], object], *, kept: bool = False) -> None:
+        """Ask for short work that opens its own files (an export); ``kept``: done even if asked again."""
         self._newest[key] = self._newest.get(key, 0) + 1
-        self._requests.put((key, self._newest[key], job))
+        self._requests.put((key, KEPT if kept else self._newest[key], job))
+
+    def write(self, key: str, job: Callable[[sqlite3.Connection], object]) -> None:
+        """Ask for a choice to be written: in its turn, never dropped for a newer one, nor when closing."""
+        self.do(key, lambda: self._write(job), kept=True)
 
     def close(self) -> None:
-        """Finish the read in hand, drop the others, and end the thread."""
+        """Finish the read in hand, drop the others, write what was chosen, and end the thread."""
         self._newest.clear()
         self._requests.put(None)
         self.wait()
@@ -63,7 +68,7 @@ class Reader(QThread):
         """Answer requests until the end of the queue."""
         while (request := self._requests.get()) is not None:
             key, ticket, job = request
-            if self._newest.get(key) != ticket:
+            if self._superseded(key, ticket):
                 continue
             try:
                 self._arrived.emit(key, ticket, job(), "")
@@ -72,6 +77,13 @@ class Reader(QThread):
             except Exception as error:
                 logger.exception("Reading %s failed", key)
                 self._arrived.emit(key, ticket, None, f"reading failed: {type(error).__name__}: {error}")
+
+    def _superseded(self, key: str, ticket: int) -> bool:
+        return ticket != KEPT and self._newest.get(key) != ticket
+
+    def _write(self, job: Read) -> object:
+        with closing(open_home_writer(self._home)) as db:
+            return job(db)
 
     def _read(self, job: Read) -> object:
         try:
@@ -85,7 +97,7 @@ class Reader(QThread):
                 return job(db)
 
     def _deliver(self, key: str, ticket: int, result: object, problem: str) -> None:
-        if self._newest.get(key) != ticket:
+        if self._superseded(key, ticket):
             return
         if problem:
             self.read_failed.emit(key, problem)

@@ -24,7 +24,7 @@ from desktop_app.snapshot import (
     load_watch_rows,
     reading,
 )
-from desktop_app.store import open_home, open_home_reader
+from desktop_app.store import open_home, open_home_reader, open_home_writer
 from fusion_model.findings import ExpectedReport
 from fusion_model.store import save_expected_reports
 from tests.desktop_app.facts import NOW, fill_home, report
@@ -131,7 +131,8 @@ def test_an_alert_is_an_anomaly_below_the_threshold(db: sqlite3.Connection) -> N
 def test_an_acknowledged_alert_loses_its_dot_and_keeps_the_note(
     db: sqlite3.Connection, tmp_path: Path
 ) -> None:
-    acknowledge_alert(tmp_path, load_alerts(db, Settings())[0], "earnings", NOW)
+    with closing(open_home_writer(tmp_path)) as writer:
+        acknowledge_alert(writer, load_alerts(db, Settings())[0], "earnings", NOW)
     assert load_watch_rows(db)[0].alert == ""
     (alert,) = load_alerts(db, Settings())
     assert (alert.acknowledged, alert.note) == (True, "earnings")

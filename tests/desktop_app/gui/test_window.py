@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPointF, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
@@ -17,60 +17,7 @@ from desktop_app.gui.theme import apply_theme, theme_named
 from desktop_app.settings import Settings
 from desktop_app.store import DATABASE_NAME
 from tests.desktop_app.facts import fill_home
-
-PLATFORM_NOISE = "propagateSizeHints"  # the offscreen platform says so of every window
-
-
-@pytest.fixture(autouse=True)
-def no_qt_warnings(qapp: QApplication) -> Iterator[None]:
-    said: list[str] = []
-
-    def keep(kind: QtMsgType, _context: object, message: str) -> None:
-        if kind != QtMsgType.QtDebugMsg and PLATFORM_NOISE not in message:
-            said.append(message)
-
-    before = qInstallMessageHandler(keep)
-    yield
-    qInstallMessageHandler(before)
-    assert said == []
-
-
-@pytest.fixture
-def open_window(qtbot: QtBot) -> Iterator[Callable[..., MainWindow]]:
-    opened: list[MainWindow] = []
-
-    def open_one(home: Path, program: tuple[str, ...] = (), settings: Settings | None = None) -> MainWindow:
-        window = MainWindow(home, settings or Settings(theme="light"), program)
-        opened.append(window)
-        qtbot.addWidget(window)
-        window.show()
-        return window
-
-    yield open_one
-    for window in opened:
-        window.close()
-        assert window.reader.isFinished()
-        assert not window.command.running
-
-
-def shown(qtbot: QtBot, window: MainWindow, ticker: str) -> None:
-    """Wait until a ticker is complete on screen."""
-    qtbot.waitUntil(
-        lambda: (
-            window.snapshot is not None
-            and window.snapshot.ticker == ticker
-            and bool(window.posts.heading())
-            and bool(window.sources.model.rows)
-        ),
-        timeout=5000,
-    )
-
-
-def script(tmp_path: Path, text: str) -> tuple[str, ...]:
-    """A program that stands in for `barograph`: it gets the same arguments."""
-    path = tmp_path / "command.py"
-    path.write_text("import json, sys, time\n" + text, "utf-8")
-    return sys.executable, str(path)
+from tests.desktop_app.gui.at_window import market, open_alerts, script, shown
 
 
 def test_the_window_opens_on_the_first_ticker_with_chart_words_posts_and_alerts(
@@ -78,11 +25,11 @@ def test_the_window_opens_on_the_first_ticker_with_chart_words_posts_and_alerts(
 ) -> None:
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    assert window.watchlist.chosen() == "AAA"
-    assert window.posts.heading() == "AAA since the last close: 1 post"
-    assert [alert.session for alert in window.alerts.model.rows] == ["2021-03-16"]
-    assert window.tabs.tabText(1) == "Alerts (1 new)"
-    assert window.as_of.text() == "Prices through 16 Mar 2021"
+    assert market(window).watchlist.chosen() == "AAA"
+    assert market(window).posts.heading() == "AAA since the last close: 1 post"
+    assert [alert.session for alert in open_alerts(qtbot, window).model.rows] == ["2021-03-16"]
+    assert window.navigation.buttons["alerts"].text().strip() == "Alerts (1)"
+    assert window.status.as_of.text() == "Prices through 16 Mar 2021"
 
 
 def test_the_next_report_stands_on_the_fan_and_is_told_to_those_who_hear_the_screen(
@@ -90,10 +37,10 @@ def test_the_next_report_stands_on_the_fan_and_is_told_to_those_who_hear_the_scr
 ) -> None:
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    chart = window.chart.chart
+    chart = market(window).chart.chart
     assert chart.shown_report() == (17, "◆ 23 Mar")
     assert "announced for 23 Mar 2021, after the close" in chart.accessibleDescription()
-    window.show_ticker("BBB")
+    window.desk.choose_ticker("BBB")
     shown(qtbot, window, "BBB")
     assert chart.shown_report() is None
 
@@ -103,7 +50,7 @@ def test_the_track_record_stands_beside_the_forecast(
 ) -> None:
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    names = {one.accessibleName() for one in window.forecast.findChildren(QLabel)}
+    names = {one.accessibleName() for one in market(window).forecast.findChildren(QLabel)}
     assert "20 sessions ahead: promised 90 %, held 89 %" in names
 
 
@@ -112,9 +59,9 @@ def test_a_click_on_a_day_shows_the_posts_behind_it(
 ) -> None:
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    window.chart.chart.day_clicked.emit(10)
-    qtbot.waitUntil(lambda: "15 Mar 2021" in window.posts.heading())
-    assert [row.post.post_id for row in window.posts.model.rows] == ["p1"]
+    market(window).chart.chart.day_clicked.emit(10)
+    qtbot.waitUntil(lambda: "15 Mar 2021" in market(window).posts.heading())
+    assert [row.post.post_id for row in market(window).posts.model.rows] == ["p1"]
 
 
 def test_another_ticker_replaces_the_page(
@@ -122,15 +69,15 @@ def test_another_ticker_replaces_the_page(
 ) -> None:
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    window.show_ticker("BBB")
+    window.desk.choose_ticker("BBB")
     shown(qtbot, window, "BBB")
-    assert window.forecast.empty.isVisible()
+    assert market(window).forecast.empty.isVisible()
 
 
 def test_an_empty_home_says_what_to_do(open_window: Callable[..., MainWindow], tmp_path: Path) -> None:
     window = open_window(tmp_path)
-    assert window.empty.isVisible()
-    assert "Collect" in window.empty.text.text()
+    assert market(window).empty.isVisible()
+    assert "Collect" in market(window).empty.text.text()
 
 
 def test_an_acknowledged_alert_is_told_from_a_new_one(
@@ -138,9 +85,13 @@ def test_an_acknowledged_alert_is_told_from_a_new_one(
 ) -> None:
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    window.alerts.alert_acknowledged.emit(window.alerts.model.rows[0], "splits")
-    qtbot.waitUntil(lambda: window.alerts.model.rows[0].note == "splits")
-    assert window.tabs.tabText(1) == "Alerts"
+    page = open_alerts(qtbot, window)
+    page.table.selectRow(0)
+    page.note.setText("splits")
+    page.acknowledge()
+    qtbot.waitUntil(lambda: page.model.rows[0].note == "splits")
+    qtbot.waitUntil(lambda: not window.desk.overview.badges)
+    assert window.navigation.buttons["alerts"].text().strip() == "Alerts"
 
 
 def test_work_shows_its_progress_and_its_end(
@@ -153,12 +104,12 @@ def test_work_shows_its_progress_and_its_end(
     )
     home = fill_home(tmp_path / "home")
     window = open_window(home, program)
-    with qtbot.waitSignal(window.command.progressed) as progress:
-        window.start_work("collect")
+    with qtbot.waitSignal(window.desk.command.progressed) as progress:
+        window.desk.start(("collect",))
     assert progress.args == ["prices", 1, 4, "collect"]
-    qtbot.waitUntil(lambda: window.message.text() == "Collect: done")
-    assert window.buttons["Collect"].isEnabled()
-    assert not window.cancel.isVisible()
+    qtbot.waitUntil(lambda: window.status.message.text() == "Collect: done")
+    assert window.work_bar.buttons["Collect"].isEnabled()
+    assert not window.status.cancel.isVisible()
 
 
 def test_a_failed_command_shows_its_sentence_and_stops_what_would_follow(
@@ -168,9 +119,9 @@ def test_a_failed_command_shows_its_sentence_and_stops_what_would_follow(
         tmp_path, 'print(json.dumps({"error": "the key is missing", "exit_code": 3}))\nsys.exit(3)\n'
     )
     window = open_window(fill_home(tmp_path / "home"), program)
-    window.start_work("train", "refresh")
-    qtbot.waitUntil(lambda: window.message.text() == "Train did not work: the key is missing")
-    assert not window.command.running
+    window.desk.start(("train",), ("refresh",))
+    qtbot.waitUntil(lambda: window.status.message.text() == "Train did not work: the key is missing")
+    assert not window.desk.command.running
 
 
 def test_a_command_that_dies_without_a_word_is_told_by_its_last_line(
@@ -178,8 +129,8 @@ def test_a_command_that_dies_without_a_word_is_told_by_its_last_line(
 ) -> None:
     program = script(tmp_path, 'sys.exit("out of luck")\n')
     window = open_window(fill_home(tmp_path / "home"), program)
-    window.start_work("refresh")
-    qtbot.waitUntil(lambda: window.message.text() == "Refresh did not work: out of luck")
+    window.desk.start(("refresh",))
+    qtbot.waitUntil(lambda: window.status.message.text() == "Refresh did not work: out of luck")
 
 
 BEGINS_AND_GOES_ON = 'print(json.dumps({"stage": "x", "done": 0, "total": 1}), flush=True)\ntime.sleep(60)\n'
@@ -190,12 +141,12 @@ def test_cancel_ends_the_process_and_frees_the_buttons(
 ) -> None:
     program = script(tmp_path, BEGINS_AND_GOES_ON)
     window = open_window(fill_home(tmp_path / "home"), program)
-    with qtbot.waitSignal(window.command.progressed):
-        window.start_work("train", "refresh")
-    assert not window.buttons["Train"].isEnabled()
-    window.cancel.click()
-    qtbot.waitUntil(lambda: "was cancelled" in window.message.text())
-    assert window.buttons["Train"].isEnabled()
+    with qtbot.waitSignal(window.desk.command.progressed):
+        window.desk.start(("train",), ("refresh",))
+    assert not window.work_bar.buttons["Train"].isEnabled()
+    window.status.cancel.click()
+    qtbot.waitUntil(lambda: "was cancelled" in window.status.message.text())
+    assert window.work_bar.buttons["Train"].isEnabled()
 
 
 def test_closing_the_window_ends_a_running_command(
@@ -203,18 +154,18 @@ def test_closing_the_window_ends_a_running_command(
 ) -> None:
     program = script(tmp_path, BEGINS_AND_GOES_ON)
     window = open_window(fill_home(tmp_path / "home"), program)
-    with qtbot.waitSignal(window.command.progressed):
-        window.start_work("train")
+    with qtbot.waitSignal(window.desk.command.progressed):
+        window.desk.start(("train",))
     window.close()
-    assert not window.command.running
+    assert not window.desk.command.running
 
 
 def test_export_writes_the_file_and_says_how_many_rows(
     qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
 ) -> None:
     window = open_window(fill_home(tmp_path / "home"))
-    window.export("forecasts", tmp_path / "f.csv")
-    qtbot.waitUntil(lambda: window.message.text().startswith("3 rows written to"))
+    window.work_bar.export("forecasts", tmp_path / "f.csv")
+    qtbot.waitUntil(lambda: window.status.message.text().startswith("3 rows written to"))
     assert (tmp_path / "f.csv").stat().st_size > 0
 
 
@@ -223,7 +174,7 @@ def test_a_damaged_record_is_told_and_the_window_stays(
 ) -> None:
     (tmp_path / DATABASE_NAME).write_bytes(b"no database" * 1000)
     window = open_window(tmp_path)
-    qtbot.waitUntil(lambda: "damaged" in window.message.text())
+    qtbot.waitUntil(lambda: "damaged" in window.status.message.text())
 
 
 def test_the_chosen_ticker_is_remembered(
@@ -232,12 +183,12 @@ def test_the_chosen_ticker_is_remembered(
     home = fill_home(tmp_path)
     first = open_window(home)
     shown(qtbot, first, "AAA")
-    first.show_ticker("BBB")
+    first.desk.choose_ticker("BBB")
     shown(qtbot, first, "BBB")
     first.close()
     second = open_window(home)
     shown(qtbot, second, "BBB")
-    assert second.watchlist.chosen() == "BBB"
+    assert market(second).watchlist.chosen() == "BBB"
 
 
 def test_marks_are_chosen_in_a_menu_and_the_choice_is_remembered(
@@ -246,14 +197,14 @@ def test_marks_are_chosen_in_a_menu_and_the_choice_is_remembered(
     home = fill_home(tmp_path)
     first = open_window(home)
     shown(qtbot, first, "AAA")
-    assert first.chart.chart.shown_marks() == [(5, "split"), (11, "unusual")]
-    first.chart.show_kinds(["unusual", "report"])
-    assert first.chart.chart.shown_marks() == [(11, "unusual")]
+    assert market(first).chart.chart.shown_marks() == [(5, "split"), (11, "unusual")]
+    market(first).chart.show_kinds(["unusual", "report"])
+    assert market(first).chart.chart.shown_marks() == [(11, "unusual")]
     first.close()
     second = open_window(home)
     shown(qtbot, second, "AAA")
-    assert second.chart.shown_kinds() == ["unusual", "report"]
-    assert second.chart.chart.shown_marks() == [(11, "unusual")]
+    assert market(second).chart.shown_kinds() == ["unusual", "report"]
+    assert market(second).chart.chart.shown_marks() == [(11, "unusual")]
 
 
 def test_the_pointer_on_a_bar_tells_what_happened_there(
@@ -261,10 +212,10 @@ def test_the_pointer_on_a_bar_tells_what_happened_there(
 ) -> None:
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    window.chart.chart.hovered.emit(5, 55.0)
-    assert window.chart.chart.toolTip() == "■ 8 Mar 2021: Split, 2 for 1"
-    window.chart.chart.hovered.emit(4, 55.0)
-    assert window.chart.chart.toolTip() == ""
+    market(window).chart.chart.hovered.emit(5, 55.0)
+    assert market(window).chart.chart.toolTip() == "■ 8 Mar 2021: Split, 2 for 1"
+    market(window).chart.chart.hovered.emit(4, 55.0)
+    assert market(window).chart.chart.toolTip() == ""
 
 
 def test_the_pointer_on_the_fan_tells_the_chance_of_ending_beyond_its_price(
@@ -272,11 +223,14 @@ def test_the_pointer_on_the_fan_tells_the_chance_of_ending_beyond_its_price(
 ) -> None:
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    box = window.chart.chart._price.getViewBox()
-    window.chart.chart._hover(box.mapViewToScene(QPointF(30, 60.6)))
-    assert "close of 14 Apr 2021 (20 sessions ahead): 50 % to end below, 50 % above" in window.chart.said()
-    window.chart.chart._hover(box.mapViewToScene(QPointF(11, 60.6)))
-    assert window.chart.said().startswith("16 Mar 2021   open $59.60")
+    box = market(window).chart.chart._price.getViewBox()
+    market(window).chart.chart._hover(box.mapViewToScene(QPointF(30, 60.6)))
+    assert (
+        "close of 14 Apr 2021 (20 sessions ahead): 50 % to end below, 50 % above"
+        in market(window).chart.said()
+    )
+    market(window).chart.chart._hover(box.mapViewToScene(QPointF(11, 60.6)))
+    assert market(window).chart.said().startswith("16 Mar 2021   open $59.60")
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
@@ -287,7 +241,7 @@ def test_both_themes_draw_the_whole_page(
     apply_theme(qapp, theme)
     window = open_window(fill_home(tmp_path), settings=Settings(theme=name))
     shown(qtbot, window, "AAA")
-    image = window.chart.grab().toImage()
+    image = market(window).chart.grab().toImage()
     colours = {
         image.pixelColor(x, y).name() for x in range(0, image.width(), 2) for y in range(0, image.height(), 2)
     }
@@ -301,8 +255,10 @@ def test_the_window_fits_a_small_screen(
     apply_theme(qapp, theme_named("light"))
     window = open_window(fill_home(tmp_path))
     shown(qtbot, window, "AAA")
-    window.chart.chart.day_clicked.emit(2)
-    qtbot.waitUntil(lambda: window.posts.heading() == "AAA on 3 Mar 2021: no posts known by the close")
+    market(window).chart.chart.day_clicked.emit(2)
+    qtbot.waitUntil(
+        lambda: market(window).posts.heading() == "AAA on 3 Mar 2021: no posts known by the close"
+    )
     smallest = window.minimumSizeHint()
     assert (smallest.width() <= 1024, smallest.height() <= 700) == (True, True)
 
@@ -313,11 +269,12 @@ def test_the_windows_process_never_loads_the_model_or_a_web_client(tmp_path: Pat
         "import sys; from pathlib import Path\n"
         "from PySide6.QtCore import QTimer\n"
         "from PySide6.QtWidgets import QApplication\n"
-        "from desktop_app.gui.main_window import MainWindow, run_app\n"
+        "from desktop_app.gui.main_window import run_app\n"
+        "from desktop_app.gui.market_page import MarketPage\n"
         "app = QApplication([])\n"
-        "shown = MainWindow._show_posts\n"
-        "def show_and_quit(self, *a): shown(self, *a); QTimer.singleShot(0, self.close)\n"
-        "MainWindow._show_posts = show_and_quit\n"
+        "shown = MarketPage._show_snapshot\n"
+        "def show_and_quit(self, *a): shown(self, *a); QTimer.singleShot(300, self.window().close)\n"
+        "MarketPage._show_snapshot = show_and_quit\n"
         "code = run_app(Path(sys.argv[1]))\n"
         "heavy = {'torch', 'transformers', 'pandas', 'yfinance', 'praw', 'fredapi', 'scipy'}\n"
         "print(code, sorted(heavy & set(sys.modules)))\n"

@@ -1,0 +1,237 @@
+"""What all pages share: record, settings, chosen ticker, and the doors to reads, choices and work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from PySide6.QtCore import QFileInfo, QObject, QTimer, Signal
+
+from collectors.errors import CollectorError
+from desktop_app.gui.theme import Theme, theme_named
+from desktop_app.gui.workers import Command, Read, Reader
+from desktop_app.settings import Settings, save_settings
+from desktop_app.snapshot import Overview, load_overview
+from desktop_app.store import DATABASE_NAME
+
+WATCH_FILE_MS = 5000  # how often to look whether another program has written the record
+
+Receive: TypeAlias = Callable[[Any], None]
+
+
+class Desk(QObject):
+    """The doors of a window, and what its pages are told.
+
+    Signals arrive on the main thread. ``ticker`` is empty until the record is known to hold one.
+    """
+
+    record_changed = Signal()  # something was written: what is shown may be out of date
+    ticker_changed = Signal(str)
+    settings_changed = Signal(object)
+    theme_changed = Signal(object)
+    overview_changed = Signal(object)
+    place_wanted = Signal(str, str)  # a page by name, and a session or an empty text
+    work_changed = Signal(bool)  # whether a command is running
+    work_progressed = Signal(int, int)  # done, total; total 0: unknown
+    said = Signal(str, bool)  # a sentence for the status line; whether it is a warning
+
+    def __init__(
+        self, home: Path, settings: Settings, program: Sequence[str] = (), parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.home, self.settings, self.ticker = home, settings, ""
+        self.theme: Theme = theme_named(settings.theme)
+        self.overview = Overview()
+        self._receivers: dict[str, tuple[Receive, Receive | None]] = {}
+        self._queue: list[tuple[str, ...]] = []
+        self._work_name = ""
+        self._stamp: tuple[int, ...] = ()
+        self.reader = Reader(home, self)
+        self.reader.read_finished.connect(self._receive)
+        self.reader.read_failed.connect(self._receive_failure)
+        self.command = Command(home, self, program)
+        self.command.progressed.connect(self._tell_progress)
+        self.command.succeeded.connect(self._work_done)
+        self.command.failed.connect(self._work_failed)
+        self.command.cancelled.connect(self._work_cancelled)
+        self._file_timer = QTimer(self)
+        self._file_timer.timeout.connect(self._look_at_file)
+
+    def open(self, ticker: str = "") -> None:
+        """Begin to read, at a ticker where one is known."""
+        self.ticker = ticker
+        self.reader.start()
+        self._read_overview()
+        self._file_timer.start(WATCH_FILE_MS)
+
+    def close(self) -> None:
+        """End what is running, and write what was chosen."""
+        self._file_timer.stop()
+        self._queue = []
+        self.command.close()
+        self.reader.close()
+
+    # The record -----------------------------------------------------------------------------------
+
+    @property
+    def has_record(self) -> bool:
+        """Whether the home has a database yet."""
+        return (self.home / DATABASE_NAME).is_file()
+
+    def read(self, key: str, job: Read, then: Receive, otherwise: Receive | None = None) -> None:
+        """Read on the reading thread, then receive on the main thread; the newest request of a key wins.
+
+        Parameters
+        ----------
+        key : str
+            Who asks for what, as in ``"risk"`` or ``"market: posts"``.
+        job : callable
+            Gets a connection for reading; touches no widget. Bind plain values with functools.partial.
+        then, otherwise : callable
+            Get the result, or the sentence of what went wrong (which the status line says anyway).
+        """
+        self._receivers[key] = (then, otherwise)
+        self.reader.read(key, job)
+
+    def write(self, key: str, job: Read, then: Receive | None = None) -> None:
+        """Write a choice with a writing connection, in its turn; then the record has changed."""
+
+        def written(result: object) -> None:
+            if then is not None:
+                then(result)
+            self.reload()
+
+        self._receivers[key] = (written, None)
+        self.reader.write(key, job)
+
+    def do(self, key: str, job: Callable[[], object], then: Receive) -> None:
+        """Do short work that opens its own files on the reading thread."""
+        self._receivers[key] = (then, None)
+        self.reader.do(key, job)
+
+    def reload(self) -> None:
+        """Tell every page that the record has changed."""
+        self._read_overview()
+        self.record_changed.emit()
+
+    def _read_overview(self) -> None:
+        self._stamp = self._file_stamp()
+        if self.has_record:
+            settings = self.settings
+            self.read("overview", lambda db: load_overview(db, settings), self._show_overview)
+
+    def _show_overview(self, overview: Overview) -> None:
+        self.overview = overview
+        if overview.tickers and not self.ticker:
+            self.choose_ticker(overview.tickers[0])
+        self.overview_changed.emit(overview)
+
+    def _receive(self, key: str, result: object) -> None:
+        """The one door for what was read."""
+        self._receivers[key][0](result)
+
+    def _receive_failure(self, key: str, problem: str) -> None:
+        self.say(f"{key}: {problem}", warning=True)
+        otherwise = self._receivers[key][1]
+        if otherwise is not None:
+            otherwise(problem)
+
+    def _file_stamp(self) -> tuple[int, ...]:
+        names = (DATABASE_NAME, f"{DATABASE_NAME}-wal")
+        files = [QFileInfo(str(self.home / name)) for name in names]
+        return tuple(
+            number
+            for file in files
+            for number in (file.lastModified().toMSecsSinceEpoch() if file.exists() else 0, file.size())
+        )
+
+    def _look_at_file(self) -> None:
+        if not self.command.running and self._file_stamp() != self._stamp:
+            self.reload()
+
+    # What is chosen -------------------------------------------------------------------------------
+
+    def choose_ticker(self, ticker: str) -> None:
+        """Let every page that follows the ticker show this one."""
+        if ticker != self.ticker:
+            self.ticker = ticker
+            self.ticker_changed.emit(ticker)
+
+    def go_to(self, page: str, ticker: str = "", session: str = "") -> None:
+        """Open a page, at a ticker and a session where they are given."""
+        if ticker:
+            self.choose_ticker(ticker)
+        self.place_wanted.emit(page, session)
+
+    def change_settings(self, settings: Settings) -> None:
+        """Keep other settings, in the home and on screen; a refusal is said and changes nothing."""
+        try:
+            save_settings(self.home, settings)
+        except CollectorError as error:
+            self.say(str(error), warning=True)
+            return
+        self.settings = settings
+        self.settings_changed.emit(settings)
+        self.follow_system()
+
+    def follow_system(self) -> None:
+        """Take the theme of the settings, or the desktop's own."""
+        theme = theme_named(self.settings.theme)
+        if theme != self.theme:
+            self.theme = theme
+            self.theme_changed.emit(theme)
+
+    # Work -----------------------------------------------------------------------------------------
+
+    def start(self, *commands: Sequence[str]) -> bool:
+        """Run `barograph` commands one after another, each in a process: ``start(("train",), ("refresh",))``.
+
+        Each takes ``--progress json``. False where one is running already: a second wish waits for the
+        person. Afterwards the record has changed.
+        """
+        if self.command.running:
+            self.say(f"{self._work_name} is still running; wait for it, or cancel it", warning=True)
+            return False
+        self._queue = [tuple(command) for command in commands]
+        self._start_next()
+        return True
+
+    def cancel(self) -> None:
+        """Cancel what is running, and what would follow."""
+        self._queue = []
+        self.command.cancel()
+
+    def say(self, text: str, *, warning: bool = False) -> None:
+        """Say a sentence in the status line."""
+        self.said.emit(text, warning)
+
+    def _start_next(self) -> None:
+        command, *self._queue = self._queue
+        self._work_name = command[0].capitalize()
+        self.say(f"{self._work_name} …")
+        self.work_progressed.emit(0, 0)
+        self.command.start(*command)
+        self.work_changed.emit(True)
+
+    def _tell_progress(self, stage: str, done: int, total: int, message: str) -> None:
+        self.work_progressed.emit(done, max(total, 0))
+        self.say(" – ".join(part for part in (self._work_name, stage, message) if part))
+
+    def _work_done(self, _result: object) -> None:
+        if self._queue:
+            self._start_next()
+        else:
+            self._end_work(f"{self._work_name}: done")
+
+    def _work_failed(self, problem: str) -> None:
+        self._end_work(f"{self._work_name} did not work: {problem}", warning=True)
+
+    def _work_cancelled(self) -> None:
+        self._end_work(f"{self._work_name} was cancelled; what was saved before stands")
+
+    def _end_work(self, sentence: str, *, warning: bool = False) -> None:
+        self._queue = []
+        self.work_changed.emit(False)
+        self.say(sentence, warning=warning)
+        self.reload()

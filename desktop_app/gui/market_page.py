@@ -1,0 +1,152 @@
+"""Market: watchlist, chart, forecast, and the posts behind a day."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QSplitter, QVBoxLayout
+
+from desktop_app.gui.chart_panel import ChartPanel
+from desktop_app.gui.desk import Desk
+from desktop_app.gui.forecast_panel import ForecastPanel
+from desktop_app.gui.page import NO_RECORD, Page
+from desktop_app.gui.posts_panel import PostsPanel
+from desktop_app.gui.theme import Theme
+from desktop_app.gui.watchlist_panel import WatchlistPanel
+from desktop_app.gui.workers import Read
+from desktop_app.snapshot import (
+    PostRow,
+    Snapshot,
+    WatchRow,
+    load_posts_of_day,
+    load_snapshot,
+    load_watch_rows,
+    posts_heading,
+)
+
+
+class MarketPage(Page):
+    """What there is on one ticker, beside the list of all; ``ticker_shown``: it is complete on screen."""
+
+    ticker_shown = Signal(str)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.snapshot: Snapshot | None = None
+        self._wanted_session = ""
+        self._ticker_out_of_date = True
+        self.read_again()  # the thread reads while the widgets are built
+        self._build(desk.theme)
+        self.watchlist.ticker_chosen.connect(desk.choose_ticker)
+        self.chart.day_chosen.connect(self._read_day)
+        self.forecast.train_asked.connect(lambda: desk.start(("train",), ("refresh",)))
+        desk.ticker_changed.connect(self._follow_ticker)
+        desk.work_changed.connect(lambda working: self.forecast.empty.button.setEnabled(not working))
+        QShortcut(QKeySequence("Ctrl+F"), self, self.watchlist.search.setFocus)
+
+    def _build(self, theme: Theme) -> None:
+        self.watchlist, self.chart = WatchlistPanel(theme), ChartPanel(theme)
+        self.forecast, self.posts = ForecastPanel(), PostsPanel()
+        self._middle = QSplitter(Qt.Orientation.Vertical)
+        self._middle.addWidget(self.chart)
+        self._middle.addWidget(self.posts)
+        self._middle.setSizes([540, 210])
+        self._columns = QSplitter(Qt.Orientation.Horizontal)
+        for column in (self.watchlist, self._middle, self.forecast):
+            self._columns.addWidget(column)
+        self._columns.setSizes([250, 760, 300])
+        for position, stretch in enumerate((0, 1, 0)):
+            self._columns.setStretchFactor(position, stretch)
+        for splitter in (self._middle, self._columns):
+            splitter.setHandleWidth(8)
+            splitter.setChildrenCollapsible(False)
+        self.watchlist.setMinimumWidth(200)
+        self.forecast.setMinimumWidth(260)
+        layout = QVBoxLayout(self.body)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._columns)
+        self.setFocusProxy(self.watchlist.view)
+
+    # Reading --------------------------------------------------------------------------------------
+
+    def reading(self) -> Read:
+        self._read_ticker()
+        return partial(load_watch_rows, settings=self.desk.settings)
+
+    def show_rows(self, rows: list[WatchRow]) -> None:
+        if not rows:
+            self.show_empty(*NO_RECORD, "Collect prices", lambda: self.desk.start(("collect",)))
+            return
+        self.watchlist.show_rows(rows, self.desk.ticker)
+
+    def grow_old(self, *_: object) -> None:
+        self._ticker_out_of_date = True
+        super().grow_old()
+
+    def _follow_ticker(self, ticker: str) -> None:
+        self._ticker_out_of_date = True
+        if self.isVisible():
+            self.watchlist.choose(ticker)
+            self._read_ticker()
+        else:
+            self._out_of_date = True
+
+    def _read_ticker(self) -> None:
+        if self.desk.ticker and self._ticker_out_of_date:
+            self._ticker_out_of_date = False
+            job = partial(load_snapshot, ticker=self.desk.ticker, settings=self.desk.settings)
+            self.desk.read("ticker", job, self._show_snapshot)
+
+    def _show_snapshot(self, snapshot: Snapshot | None) -> None:
+        self.snapshot = snapshot
+        self.chart.show_snapshot(snapshot)
+        self.forecast.show_snapshot(snapshot)
+        if snapshot is None:
+            return
+        session, self._wanted_session = self._wanted_session, ""
+        position = snapshot.position(session) if session else snapshot.last_day_with_posts()
+        if session:
+            self.chart.chart.choose_day(position)
+        self._read_day(position)
+        self.ticker_shown.emit(snapshot.ticker)
+
+    def _read_day(self, position: int) -> None:
+        if self.snapshot is not None:
+            job = partial(_posts_of, snapshot=self.snapshot, position=position)
+            self.desk.read("posts", job, lambda found: self.posts.show_posts(*found))
+
+    def show_session(self, session: str) -> None:
+        if self.snapshot is not None and self.desk.ticker == self.snapshot.ticker:
+            position = self.snapshot.position(session)
+            self.chart.chart.choose_day(position)
+            self._read_day(position)
+        else:
+            self._wanted_session = session
+
+    # Look -----------------------------------------------------------------------------------------
+
+    def show_theme(self, theme: Theme) -> None:
+        self.watchlist.show_theme(theme)
+        self.chart.show_theme(theme)
+
+    def remember(self, state: QSettings) -> None:
+        state.setValue("market/columns", self._columns.saveState())
+        state.setValue("market/rows", self._middle.saveState())
+        state.setValue("market/marks", " ".join(self.chart.shown_kinds()))
+
+    def recall(self, state: QSettings) -> None:
+        for name, splitter in (("market/columns", self._columns), ("market/rows", self._middle)):
+            value = state.value(name)
+            if isinstance(value, QByteArray):
+                splitter.restoreState(value)
+        kinds = state.value("market/marks")
+        if isinstance(kinds, str):
+            self.chart.show_kinds(kinds.split())
+
+
+def _posts_of(db: sqlite3.Connection, snapshot: Snapshot, position: int) -> tuple[str, list[PostRow]]:
+    posts = load_posts_of_day(db, snapshot, position)
+    return posts_heading(snapshot, position, len(posts)), posts

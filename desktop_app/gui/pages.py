@@ -1,0 +1,11 @@
+"""The pages of the window, in the order of the navigation; a new page is a file and a line here."""
+
+from __future__ import annotations
+
+from desktop_app.gui.page import PageEntry
+
+PAGES: tuple[PageEntry, ...] = (
+    PageEntry("market", "Market", "Ctrl+1", "desktop_app.gui.market_page:MarketPage"),
+    PageEntry("alerts", "Alerts", "Ctrl+5", "desktop_app.gui.alerts_page:AlertsPage"),
+    PageEntry("sources", "Sources", "Ctrl+0", "desktop_app.gui.sources_page:SourcesPage"),
+)

@@ -1,0 +1,159 @@
+"""The frame's two lines: on top what can be started, written and chosen; below what is said and under way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtGui import QActionGroup, QKeySequence
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QStatusBar,
+    QToolBar,
+    QWidget,
+)
+
+from desktop_app.export import export_anomalies, export_forecasts, export_posts, export_track_record
+from desktop_app.gui.desk import Desk
+from desktop_app.gui.tables import label, set_role
+from desktop_app.settings import THEMES
+from desktop_app.snapshot import Overview
+from desktop_app.words import count, day
+
+EXPORTS: dict[str, Callable[..., int]] = {
+    "forecasts": export_forecasts,
+    "anomalies": export_anomalies,
+    "posts": export_posts,
+    "track-record": export_track_record,
+}
+WORK: tuple[tuple[str, str, str, tuple[tuple[str, ...], ...]], ...] = (
+    ("Collect", "Fetch new prices, posts and macro figures", "Ctrl+L", (("collect",),)),
+    (
+        "Train",
+        "Fit the model to what is stored, then forecast; takes minutes",
+        "Ctrl+T",
+        (("train",), ("refresh",)),
+    ),
+    ("Refresh", "Forecast anew from what is stored", "Ctrl+R", (("refresh",),)),
+)
+
+
+class WorkBar(QToolBar):
+    """Buttons for the everyday commands, the exports, and the theme."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__("Work")
+        self.desk = desk
+        self.setObjectName("work")
+        self.setMovable(False)
+        self.buttons: dict[str, QPushButton] = {}
+        for name, hint, shortcut, commands in WORK:
+            button = QPushButton(name)
+            button.setToolTip(f"{hint} ({shortcut})")
+            button.setShortcut(QKeySequence(shortcut))
+            button.clicked.connect(partial(self._start, commands))
+            self.buttons[name] = button
+            self.addWidget(button)
+        self.addWidget(
+            self._menu_button("Export", [(name, partial(self._ask_export, name)) for name in EXPORTS])
+        )
+        gap = QWidget()
+        gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.addWidget(gap)
+        self.addWidget(self._theme_button())
+        desk.work_changed.connect(self._show_working)
+
+    def _start(self, commands: tuple[tuple[str, ...], ...], _checked: bool = False) -> None:
+        self.desk.start(*commands)
+
+    def _show_working(self, working: bool) -> None:
+        for button in self.buttons.values():
+            button.setEnabled(not working)
+
+    def _menu_button(self, title: str, entries: list[tuple[str, Callable[[], None]]]) -> QPushButton:
+        button = QPushButton(f"{title} ▾")
+        button.setAccessibleName(title)
+        menu = QMenu(button)
+        for name, act in entries:
+            menu.addAction(name.replace("-", " ").capitalize() + " …").triggered.connect(act)
+        button.setMenu(menu)
+        return button
+
+    def _theme_button(self) -> QPushButton:
+        button = self._menu_button("Theme", [])
+        group = QActionGroup(self)
+        for name in THEMES:
+            action = button.menu().addAction(name.capitalize())
+            action.setCheckable(True)
+            action.setChecked(name == self.desk.settings.theme)
+            action.triggered.connect(partial(self._choose_theme, name))
+            group.addAction(action)
+        return button
+
+    def _choose_theme(self, name: str, _checked: bool = False) -> None:
+        self.desk.change_settings(replace(self.desk.settings, theme=name))
+
+    def _ask_export(self, name: str) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, f"Export {name}", str(Path.home() / f"barograph-{name}.csv"), "CSV (*.csv)"
+        )
+        if path:
+            self.export(name, Path(path))
+
+    def export(self, name: str, out: Path) -> None:
+        """Write a CSV on the reading thread and say how many rows it has."""
+        self.desk.read("export", partial(_exported, name=name, out=out), self.desk.say)
+
+
+class StatusLine(QStatusBar):
+    """The last sentence, the progress of a command with its Cancel, and how new the prices are."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.message = label("")
+        self.message.setMinimumWidth(10)
+        self.progress = QProgressBar()
+        self.progress.setFixedWidth(220)
+        self.progress.setAccessibleName("Progress of the running command")
+        self.cancel = QPushButton("Cancel")
+        self.as_of = label("", "muted")
+        self.setSizeGripEnabled(False)
+        self.addWidget(self.message, 1)
+        for widget in (self.progress, self.cancel, self.as_of):
+            self.addPermanentWidget(widget)
+        self.cancel.clicked.connect(lambda: self.cancel.setEnabled(False))
+        self.cancel.clicked.connect(desk.cancel)
+        desk.said.connect(self._say)
+        desk.work_changed.connect(self._show_working)
+        desk.work_progressed.connect(self._show_progress)
+        desk.overview_changed.connect(self._show_overview)
+        self._show_working(False)
+
+    def _say(self, text: str, warning: bool) -> None:
+        self.message.setText(text)
+        self.message.setToolTip(text)
+        set_role(self.message, "warning" if warning else "")
+
+    def _show_working(self, working: bool) -> None:
+        self.progress.setVisible(working)
+        self.cancel.setVisible(working)
+        self.cancel.setEnabled(working)
+
+    def _show_progress(self, done: int, total: int) -> None:
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+
+    def _show_overview(self, overview: Overview) -> None:
+        self.as_of.setText(f"Prices through {day(overview.session)}" if overview.session else "")
+
+
+def _exported(db: sqlite3.Connection, name: str, out: Path) -> str:
+    rows = EXPORTS[name](db, out)
+    return f"{count(rows, 'row')} written to {out}"

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from collectors.archives.values import BadValue, ticker_of
 from collectors.errors import BadInput
 from collectors.store import load_actions, load_bars, load_newest_sessions, writing
 from collectors.universe import Company, load_universe
-from desktop_app.holdings_file import HoldingsFile, StatedHolding
 from desktop_app.store import (
     Holding,
     load_holdings,
@@ -23,6 +22,9 @@ from desktop_app.store import (
     remove_holding,
     save_holding,
 )
+
+if TYPE_CHECKING:
+    from desktop_app.holdings_file import HoldingsFile, StatedHolding
 
 LATEST = "9999"
 PRICE_DAYS = 20  # how far back the last close of an earlier session is looked for
@@ -122,6 +124,8 @@ def checked_ticker(text: str) -> str:
     BadInput
         It is none.
     """
+    from collectors.archives.values import BadValue, ticker_of  # brings pandas; the window starts without
+
     try:
         return ticker_of(text)
     except BadValue as error:

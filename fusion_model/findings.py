@@ -202,3 +202,63 @@ class ScoreRow:
     direction_mcc: float
     direction_mcc_low: float
     direction_mcc_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A proposed order: what to trade, on what occasion, and why in plain words.
+
+    ``order_id`` follows from account, strategy, ticker, side and ``occasion`` alone: the same occasion never
+    makes two. ``shares`` are those of ``session``, the last one closed by then; ``price`` is what triggered
+    the order, in USD, and never what it is filled at. ``range_low`` and ``range_high`` are the 95 % forecast
+    range shown with it, None where there was none. It has to be decided by ``valid_until``.
+    """
+
+    order_id: str
+    account: str
+    strategy: str
+    ticker: str
+    side: str
+    shares: float
+    occasion: str
+    session: str
+    price: float
+    range_low: float | None
+    range_high: float | None
+    reason: str
+    proposed_at: str
+    valid_until: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What an order was filled at, in USD: ``price`` a share with half the spread in it, and ``fee`` on top.
+
+    ``shares`` are those of ``session``. ``market_price`` is what came next on the market, without the spread,
+    and ``basis`` what that was: the open of the session, a quote, or a broker's own word. ``note`` tells why
+    fewer shares than proposed were traded, if so.
+    """
+
+    order_id: str
+    account: str
+    ticker: str
+    side: str
+    shares: float
+    market_price: float
+    price: float
+    fee: float
+    session: str
+    filled_at: str
+    basis: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnd:
+    """An order that ended without a fill: refused (by a limit or a broker), cancelled, expired, rejected."""
+
+    order_id: str
+    account: str
+    outcome: str
+    reason: str
+    ended_at: str

@@ -10,7 +10,16 @@ from fusion_model.findings import QUANTILE_NAMES
 migrations = Migrations("fusion_model")
 
 REASON_TABLES = ("reason", "attribution", "counterfactual", "related_stock")
-FINDING_TABLES = ("forecast", "anomaly", "trained_model", "score_row", "expected_report", *REASON_TABLES)
+ORDER_TABLES = ("proposed_order", "fill", "order_end")
+FINDING_TABLES = (
+    "forecast",
+    "anomaly",
+    "trained_model",
+    "score_row",
+    "expected_report",
+    *REASON_TABLES,
+    *ORDER_TABLES,
+)
 
 
 @migrations()
@@ -156,4 +165,64 @@ def m003_reasons(db: Database) -> None:
         """,
     )
     for table in REASON_TABLES:
+        run_script(db, APPEND_ONLY.format(table=table))
+
+
+@migrations()
+def m004_orders(db: Database) -> None:
+    """Proposed orders, and what became of each: one fill, or one end without. Balances follow from fills."""
+    run_script(
+        db,
+        """
+        CREATE TABLE proposed_order (
+            order_id TEXT PRIMARY KEY,
+            account TEXT NOT NULL,
+            strategy TEXT NOT NULL,
+            ticker TEXT NOT NULL,
+            side TEXT NOT NULL CHECK (side IN ('buy', 'sell')),
+            shares REAL NOT NULL CHECK (shares > 0),
+            occasion TEXT NOT NULL,
+            session TEXT NOT NULL,
+            price REAL NOT NULL CHECK (price > 0),
+            range_low REAL,
+            range_high REAL,
+            reason TEXT NOT NULL,
+            proposed_at TEXT NOT NULL,
+            valid_until TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX proposed_order_by_time ON proposed_order (account, proposed_at);
+        CREATE TABLE fill (
+            order_id TEXT PRIMARY KEY REFERENCES proposed_order (order_id),
+            account TEXT NOT NULL,
+            ticker TEXT NOT NULL,
+            side TEXT NOT NULL CHECK (side IN ('buy', 'sell')),
+            shares REAL NOT NULL CHECK (shares > 0),
+            market_price REAL NOT NULL CHECK (market_price > 0),
+            price REAL NOT NULL CHECK (price > 0),
+            fee REAL NOT NULL CHECK (fee >= 0),
+            session TEXT NOT NULL,
+            filled_at TEXT NOT NULL,
+            basis TEXT NOT NULL,
+            note TEXT NOT NULL,
+            recorded_at TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE order_end (
+            order_id TEXT PRIMARY KEY REFERENCES proposed_order (order_id),
+            account TEXT NOT NULL,
+            outcome TEXT NOT NULL CHECK (outcome IN ('refused', 'cancelled', 'expired', 'rejected')),
+            reason TEXT NOT NULL,
+            ended_at TEXT NOT NULL
+        ) STRICT;
+        CREATE TRIGGER fill_comes_after_its_proposal BEFORE INSERT ON fill
+        WHEN NEW.filled_at <= (SELECT proposed_at FROM proposed_order WHERE order_id = NEW.order_id)
+        BEGIN SELECT RAISE(ABORT, 'an order is filled at a later price than the one that triggered it'); END;
+        CREATE TRIGGER fill_is_no_second_end BEFORE INSERT ON fill
+        WHEN EXISTS (SELECT 1 FROM order_end WHERE order_id = NEW.order_id)
+        BEGIN SELECT RAISE(ABORT, 'the order has ended without a fill'); END;
+        CREATE TRIGGER order_end_is_no_second_end BEFORE INSERT ON order_end
+        WHEN EXISTS (SELECT 1 FROM fill WHERE order_id = NEW.order_id)
+        BEGIN SELECT RAISE(ABORT, 'the order was filled'); END;
+        """,
+    )
+    for table in ORDER_TABLES:
         run_script(db, APPEND_ONLY.format(table=table))

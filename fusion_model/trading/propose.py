@@ -1,0 +1,190 @@
+"""Orders for an account from the last close, from quotes, or from the person; a repeat adds nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from collectors import store as facts
+from collectors.errors import BadInput
+from collectors.market_calendar import closes_between, instant, last_closed_session
+from collectors.records import Quote
+from fusion_model import store, store_orders
+from fusion_model.advice import orders as strategies
+from fusion_model.advice.order_limits import Standing, judge
+from fusion_model.advice.orders import SELL, Occasion, usd
+from fusion_model.findings import Order
+from fusion_model.trading.books import load_books, session_at
+from fusion_model.trading.terms import Decision, Proposals, Reaction, Terms
+
+
+def propose_daily(
+    db: sqlite3.Connection,
+    terms: Terms,
+    decisions: Mapping[str, Decision],
+    now: str,
+    *,
+    targets: Mapping[str, float],
+    method: str,
+) -> Proposals:
+    """Propose orders from the forecasts and unusual sessions of the last close; a repeat adds nothing.
+
+    Parameters
+    ----------
+    targets : mapping of ticker to share of the account's worth
+    method : str
+        Whose weights these are, in words.
+    """
+    session = last_closed_session(now)
+    why_none = why_nothing(db, terms, session)
+    if why_none:
+        return Proposals(why_none=why_none)
+    with facts.writing(db):
+        forecasts = store.load_forecasts(db, session)
+        books = load_books(db, terms, now, {*targets, *(said.ticker for said in forecasts)})
+        current, under_way = session_at(now)
+        standing = books.standing(current, under_way=under_way)
+        prices, account = books.prices(current, under_way=under_way), standing.account
+        splits = {said.ticker: books.splits(said.ticker, session, current) for said in forecasts}
+        ranges = strategies.day_ranges(forecasts, splits)
+        occasion = occasion_at(terms.account, now)
+        wanted: list[Order] = []
+        if strategies.RISK in terms.strategies:
+            wanted += strategies.keep_within(
+                occasion, account, prices, forecasts, most_position=terms.limits.most_position,
+                most_risk=terms.most_risk, ranges=ranges,
+            )  # fmt: skip
+        if strategies.UNUSUAL in terms.strategies:
+            found = store.load_anomalies(db, first_session=session, last_session=session)
+            wanted += strategies.after_unusual(
+                occasion, account, prices, found, p_value=terms.unusual_p_value, ranges=ranges
+            )
+        if strategies.REBALANCE in terms.strategies and targets:
+            wanted += strategies.rebalance(
+                occasion, account, prices, targets, band=terms.band, method=method, ranges=ranges
+            )
+        return save_within(db, terms, decisions, wanted, prices, standing, now)
+
+
+def react(
+    db: sqlite3.Connection,
+    terms: Terms,
+    decisions: Mapping[str, Decision],
+    quotes: Sequence[Quote],
+    now: str,
+) -> Reaction:
+    """Compare quotes of the session under way with today's ranges, and propose what protects holdings.
+
+    A range comes from the forecasts of the close before: where there are none of it, nothing is compared.
+    """
+    session, under_way = session_at(now)
+    if not under_way:
+        return Reaction()
+    closed = last_closed_session(now)
+    forecasts = store.load_forecasts(db, closed, tickers=[quote.ticker for quote in quotes])
+    splits = {
+        ticker: ratio
+        for ticker, on, kind, ratio in facts.load_actions(db, now, [said.ticker for said in forecasts])
+        if kind == "split" and on == session
+    }
+    newest = {quote.ticker: quote for quote in sorted(quotes, key=lambda one: one.quoted_at)}
+    left = strategies.breaches(
+        [(quote.ticker, quote.price, quote.quoted_at) for quote in newest.values()],
+        strategies.day_ranges(forecasts, splits),
+    )
+    wants = left and terms.paid_in and not terms.killed and strategies.PROTECTIVE in terms.strategies
+    if not wants:
+        return Reaction(tuple(left), Proposals(why_none=why_nothing(db, terms, closed)))
+    with facts.writing(db):
+        books = load_books(db, terms, now, quotes=list(newest.values()))
+        standing = books.standing(session, under_way=True)
+        wanted = strategies.protect(occasion_at(terms.account, now), standing.account, left)
+        prices = {ticker: quote.price for ticker, quote in newest.items()}
+        return Reaction(tuple(left), save_within(db, terms, decisions, wanted, prices, standing, now))
+
+
+def propose_own(
+    db: sqlite3.Connection, terms: Terms, now: str, *, ticker: str, side: str, shares: float, reason: str
+) -> Order:
+    """Save an order that the person thought of, as a proposal like any other.
+
+    Raises
+    ------
+    BadInput
+        No price of the ticker is known, or a limit stands against it.
+    """
+    session = last_closed_session(now)
+    current, under_way = session_at(now)
+    with facts.writing(db):
+        books = load_books(db, terms, now, [ticker])
+        price = books.prices(current, under_way=under_way).get(ticker)
+        if price is None:
+            raise BadInput(f"no recent price of {ticker} is stored; `barograph collect prices` gets them")
+        said = store.load_forecasts(db, session, tickers=[ticker])
+        shown = strategies.day_ranges(said, {ticker: books.splits(ticker, session, current)}).get(ticker)
+        order = strategies.propose(
+            occasion_at(terms.account, now), strategies.OWN, ticker, side, shares, now, price, reason, shown
+        )
+        standing = books.standing(current, under_way=under_way)
+        verdict = judge(order, shares, price, standing, terms.limits, terms.costs)
+        if verdict.shares < shares:
+            allowed = f"; {verdict.shares:,.4g} would be within it" if verdict.shares > 0 else ""
+            raise BadInput(f"{side} {shares:,.4g} {ticker} at about {usd(price)}: {verdict.reason}{allowed}")
+        store_orders.save_orders(db, [order])
+    return order
+
+
+def occasion_at(account: str, now: str) -> Occasion:
+    """Return an occasion at an instant: orders have to be decided by the next close."""
+    until = instant(datetime.fromisoformat(now).astimezone(UTC) + timedelta(days=14))
+    return Occasion(account, last_closed_session(now), now, closes_between(now, until)[0][1])
+
+
+def why_nothing(db: sqlite3.Connection, terms: Terms, session: str) -> str:
+    """Return why no order may be proposed, or an empty text."""
+    if not terms.paid_in:
+        return "no paper account is open; `barograph account deposit` opens one"
+    if terms.killed:
+        return "the kill switch is on; `barograph account resume` turns it off"
+    forecast = store.last_forecast_session(db)
+    if forecast is None or forecast < session:
+        said = f"the newest forecasts are of {forecast}" if forecast else "nothing is forecast yet"
+        return f"{said}, and the last session that closed is {session}: no order on what is out of date"
+    return ""
+
+
+def save_within(
+    db: sqlite3.Connection,
+    terms: Terms,
+    decisions: Mapping[str, Decision],
+    wanted: Sequence[Order],
+    prices: Mapping[str, float],
+    standing: Standing,
+    now: str,
+) -> Proposals:
+    """Save what is within the limits, cut where they ask for it; one order a ticker at a time."""
+    taken, under_way = store_orders.load_orders(db, terms.account), set[str]()
+    for order in store_orders.load_unsettled_orders(db, terms.account):
+        said = decisions.get(order.order_id)
+        if (said is None and order.valid_until >= now) or (said is not None and said.approved):
+            under_way.add(order.ticker)
+    known = {order.order_id for order in taken}
+    waiting = sum(order.session == last_closed_session(now) for order in taken)
+    kept: list[Order] = []
+    held_back: list[tuple[Order, str]] = []
+    spoken_for = 0.0
+    for order in strategies.without_open(
+        [order for order in wanted if order.order_id not in known], under_way
+    ):
+        place = replace(standing, orders_today=waiting + len(kept), spoken_for=spoken_for)
+        verdict = judge(order, order.shares, prices[order.ticker], place, terms.limits, terms.costs)
+        if verdict.shares <= 0:
+            held_back.append((order, verdict.reason))
+            continue
+        cut = f" Cut from {order.shares:,.4g} shares: {verdict.reason}." if verdict.reason else ""
+        order = replace(order, shares=verdict.shares, reason=order.reason + cut)
+        kept.append(order)
+        spoken_for += order.shares * prices[order.ticker] * (-1 if order.side == SELL else 1)
+    return Proposals(tuple(store_orders.save_orders(db, kept)), tuple(held_back))

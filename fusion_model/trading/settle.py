@@ -1,0 +1,176 @@
+"""Approved orders become fills: on paper at the next price, or by a broker, within the limits of then."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+
+from collectors import store as facts
+from collectors.market_calendar import (
+    last_closed_session,
+    opens_between,
+    session_under_way,
+    sessions_between,
+)
+from fusion_model import store_orders
+from fusion_model.advice.brokers import Broker, Outcomes, PaperBroker, Ticket
+from fusion_model.advice.fills import NextPrice, next_price
+from fusion_model.advice.order_limits import judge
+from fusion_model.advice.orders import BUY
+from fusion_model.findings import Fill, Order, OrderEnd
+from fusion_model.trading.books import Books, load_books, session_at
+from fusion_model.trading.terms import Decision, Terms
+
+PATIENCE = 5  # sessions without a price after which an approved order expires
+
+
+def settle(
+    db: sqlite3.Connection,
+    terms: Terms,
+    decisions: Mapping[str, Decision],
+    now: str,
+    broker: Broker | None = None,
+) -> Outcomes:
+    """Fill approved orders at the next price, or hand them to a broker; end what was stopped or is too old.
+
+    Limits are held against each order once more, at the price at which it would be traded. On paper all of it
+    is one transaction; a broker is asked outside of any, and what it says is then saved at once.
+    """
+    with facts.writing(db) if broker is None else nullcontext():
+        unsettled = store_orders.load_unsettled_orders(db, terms.account)
+        approved = [
+            order for order in unsettled if order.order_id in decisions and decisions[order.order_id].approved
+        ]
+        stopped = [order for order in unsettled if terms.killed_at and order.proposed_at <= terms.killed_at]
+        gone = {order.order_id for order in stopped}
+        live = [order for order in approved if order.order_id not in gone]
+        if broker is None:
+            outcomes = _fill_on_paper(db, terms, decisions, live, now)
+        else:
+            outcomes = _hand_over(db, terms, broker, approved, live, now)
+        over = {fill.order_id for fill in outcomes.fills} | {end.order_id for end in outcomes.ends}
+        ends = [
+            *(OrderEnd(order.order_id, order.account, "cancelled", "the kill switch was turned on", now)
+              for order in stopped if order.order_id not in over),
+            *_undecided(unsettled, decisions, gone, now),
+        ]  # fmt: skip
+        outcomes = Outcomes(outcomes.fills, (*outcomes.ends, *ends), outcomes.under_way)
+        store_orders.save_outcomes(db, outcomes.fills, outcomes.ends, now)
+    return outcomes
+
+
+def _undecided(
+    orders: Iterable[Order], decisions: Mapping[str, Decision], gone: Collection[str], now: str
+) -> list[OrderEnd]:
+    """End what was rejected, or not decided, by the time it had to be."""
+    ends = []
+    for order in orders:
+        said = decisions.get(order.order_id)
+        if order.order_id in gone or now <= order.valid_until or (said is not None and said.approved):
+            continue
+        outcome, why = (
+            ("expired", "nobody decided in time") if said is None else ("rejected", "it was rejected")
+        )
+        ends.append(OrderEnd(order.order_id, order.account, outcome, why, now))
+    return ends
+
+
+def _fill_on_paper(
+    db: sqlite3.Connection,
+    terms: Terms,
+    decisions: Mapping[str, Decision],
+    live: Sequence[Order],
+    now: str,
+) -> Outcomes:
+    if not live:
+        return Outcomes()
+    books = load_books(db, terms, now, [order.ticker for order in live])
+    nexts = {
+        order.order_id: at
+        for order in live
+        if (at := _next_price(db, books, order.ticker, decisions[order.order_id].at, now)) is not None
+    }
+    fills: list[Fill] = []
+    ends: list[OrderEnd] = []
+    for order in sorted(live, key=lambda one: (one.side == BUY, one.order_id)):
+        if order.order_id not in nexts and _waited(decisions[order.order_id].at, now) > PATIENCE:
+            why = f"no price came in {PATIENCE} sessions"
+            ends.append(OrderEnd(order.order_id, order.account, "expired", why, now))
+    ready = [order for order in live if order.order_id in nexts]
+    for order in sorted(ready, key=lambda one: (nexts[one.order_id].at, one.side == BUY, one.order_id)):
+        at = nexts[order.order_id]
+        shares = order.shares * books.splits(order.ticker, order.session, at.session)
+        standing = books.standing(at.session, under_way=True)
+        verdict = judge(order, shares, at.price, standing, terms.limits, terms.costs)
+        if verdict.shares <= 0:
+            ends.append(OrderEnd(order.order_id, order.account, "refused", verdict.reason, now))
+            continue
+        held = {ticker: position.shares for ticker, position in standing.account.positions.items()}
+        paper = PaperBroker(terms.account, held, nexts, terms.costs)
+        paper.submit(Ticket(order, verdict.shares, verdict.reason))
+        made = paper.fills([order], now).fills
+        books.made += made
+        fills += made
+    return Outcomes(tuple(fills), tuple(ends))
+
+
+def _next_price(db: sqlite3.Connection, books: Books, ticker: str, after: str, now: str) -> NextPrice | None:
+    """Return the first opening or quote within trading hours after a decision, as known now."""
+    opens = [
+        (session, at, books.opens[ticker][session])
+        for session, at in opens_between(after, now)
+        if session in books.opens.get(ticker, {})
+    ]
+    quotes = [
+        (quote.quoted_at, quote.available_at, quote.price)
+        for quote in facts.load_quotes(db, ticker, after)
+        if quote.available_at <= now and session_under_way(quote.quoted_at)
+    ]
+    return next_price(after, opens=opens, quotes=quotes)
+
+
+def _waited(since: str, now: str) -> int:
+    return len(sessions_between(since[:10], last_closed_session(now)))
+
+
+def _hand_over(
+    db: sqlite3.Connection,
+    terms: Terms,
+    broker: Broker,
+    approved: Sequence[Order],
+    live: Sequence[Order],
+    now: str,
+) -> Outcomes:
+    """Cancel what the kill switch stopped, submit what is new to the broker, ask what became of all."""
+    if not approved:
+        return Outcomes()
+    before = broker.fills(approved, now)
+    known = (
+        {fill.order_id for fill in before.fills} | {end.order_id for end in before.ends} | before.under_way
+    )
+    wanted = {order.order_id for order in live}
+    for order_id in sorted(before.under_way - wanted):
+        broker.cancel(order_id)
+    current, under_way = session_at(now)
+    books = load_books(db, terms, now, [order.ticker for order in live])
+    prices, standing = (
+        books.prices(current, under_way=under_way),
+        books.standing(current, under_way=under_way),
+    )
+    refused: list[OrderEnd] = []
+    sent = len(before.under_way)
+    for order in live:
+        if order.order_id in known or order.ticker not in prices:
+            continue
+        shares = order.shares * books.splits(order.ticker, order.session, current)
+        place = replace(standing, orders_today=standing.orders_today + sent)
+        verdict = judge(order, shares, prices[order.ticker], place, terms.limits, terms.costs)
+        if verdict.shares <= 0:
+            refused.append(OrderEnd(order.order_id, order.account, "refused", verdict.reason, now))
+            continue
+        broker.submit(Ticket(order, verdict.shares, verdict.reason))
+        sent += 1
+    after = broker.fills(approved, now)
+    return Outcomes(after.fills, (*after.ends, *refused), after.under_way)

@@ -19,6 +19,7 @@ import click
 from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
+from desktop_app.commands.portfolio import portfolio
 from desktop_app.context import (
     SESSION,
     Context,
@@ -759,6 +760,12 @@ def schedule_in_words(holder: object | None) -> str:
     if holder is None:
         return "The schedule is not running; `barograph service install` runs it from now on"
     return f"The schedule is running {holder}"
+
+
+# Commands of their own files -----------------------------------------------------------------------
+
+
+barograph.add_command(portfolio)
 
 
 # Running ------------------------------------------------------------------------------------------

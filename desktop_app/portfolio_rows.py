@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collectors.errors import BadInput
@@ -18,13 +16,12 @@ from collectors.universe import Company, load_universe
 from desktop_app.store import (
     Holding,
     load_holdings,
-    open_home_writer,
     remove_holding,
     save_holding,
 )
 
 if TYPE_CHECKING:
-    from desktop_app.holdings_file import HoldingsFile, StatedHolding
+    from desktop_app.holdings_file import StatedHolding
 
 LATEST = "9999"
 PRICE_DAYS = 20  # how far back the last close of an earlier session is looked for
@@ -164,21 +161,3 @@ def save_stated(
             remove_holding(db, ticker, now)
         news = [h.ticker for h in stated if save_holding(db, h.ticker, h.shares, h.cost, now)]
     return news, gone
-
-
-def set_holding_at(home: Path, ticker: str, shares: float, cost: float | None, now: str) -> bool:
-    """State a holding from the window; errors as collectors.store.open_writer."""
-    with closing(open_home_writer(home)) as db:
-        return save_holding(db, ticker, shares, cost, now)
-
-
-def remove_holding_at(home: Path, ticker: str, now: str) -> bool:
-    """Take a holding out from the window; errors alike."""
-    with closing(open_home_writer(home)) as db:
-        return remove_holding(db, ticker, now)
-
-
-def import_holdings_at(home: Path, read: HoldingsFile, now: str) -> tuple[list[str], list[str]]:
-    """Save a file's holdings from the window; errors alike."""
-    with closing(open_home_writer(home)) as db:
-        return save_stated(db, read.holdings, now)

@@ -1,4 +1,4 @@
-"""How the program holds out when left alone: year | faults | kills | import, each with --help."""
+"""How the program holds out when left alone: trials by name, each with --help."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ from tests.collectors.faults import (  # noqa: E402
     open_sockets,
     outcome,
     three_sources,
+)
+from tests.desktop_app.facts import fill_home  # noqa: E402
+from tests.disk_trouble import (  # noqa: E402
+    overwrite_at_random,
+    run_out_of_room,
+    try_without_rights,
 )
 from tests.killed import kill_at_random  # noqa: E402
 from tests.simulated_year import (  # noqa: E402
@@ -88,7 +94,7 @@ def faults(arguments: argparse.Namespace) -> int:
     chance = random.Random(arguments.seed)
     rows, threads, sockets, foreign = [], threading.active_count(), open_sockets(), 0
     with stamina.set_testing(True, attempts=POLICY.attempts):
-        for name, source in SOURCES.items():
+        for name, source in ((name, SOURCES[name]) for name in arguments.sources):
             met, ends, most = Counter[str](), Counter[tuple[str, str]](), Counter[str]()
             for tls in (False, True):
                 with three_sources(tls=tls) as web:
@@ -127,6 +133,40 @@ def kills(arguments: argparse.Namespace) -> int:
     header = ("kills", "records finished after kills", "rows in them", *wrong)
     print(table(header, [tuple(f"{told[name]:,}" for name in ("kills", "records", "rows", *wrong))], left=0))
     return 1 if any(told[name] for name in wrong) else 0
+
+
+def full(arguments: argparse.Namespace) -> int:
+    """Collect into records that may grow no further at some random size, then give them room."""
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder, stamina.set_testing(True, attempts=POLICY.attempts):
+        told = run_out_of_room(Path(folder), arguments.times, arguments.seed)
+    header = ("full disks", "clear errors", "old rows lost", "half batches", "damaged", "wanting after room")
+    names = ("times", "clear", "lost", "half", "damaged", "wanting")
+    print(table(header, [tuple(f"{told[name]:,}" for name in names)], left=0))
+    wrong = told["times"] - told["clear"] + sum(told[name] for name in names[2:])
+    return 1 if wrong else 0
+
+
+def readonly(_: argparse.Namespace) -> int:
+    """Run commands on a home that may be read alone, and print how each ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        told = try_without_rights(fill_home(Path(folder) / "home"))
+        rows = [(command, str(code), said.replace(folder, "")) for command, code, said in told]
+    print(table(("command", "exit code", "says"), rows, left=3))
+    print("nothing was changed")
+    return 1 if any(code != "3" for _, code, _ in rows) else 0
+
+
+def pages(arguments: argparse.Namespace) -> int:
+    """Overwrite random pages of a home's database, let the doctor mend it, and collect the gap again."""
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder, stamina.set_testing(True, attempts=POLICY.attempts):
+        told = overwrite_at_random(Path(folder), arguments.times, arguments.seed)
+    header = ("homes", "pages overwritten", "found", "set aside and restored", "rows wanting at the end")
+    names = ("times", "pages", "found", "restored", "wanting")
+    print(table(header, [tuple(f"{told[name]:,}" for name in names)], left=0))
+    return 0 if told["found"] == told["restored"] == told["times"] and not told["wanting"] else 1
 
 
 def import_speed(arguments: argparse.Namespace) -> int:
@@ -170,11 +210,22 @@ def main() -> int:
     faulty = trials.add_parser("faults", help="every fault of every source, through the real clients")
     faulty.add_argument("--requests", type=int, default=1000, help="of each fault to each source")
     faulty.add_argument("--seed", type=int, default=1)
+    faulty.add_argument("--sources", nargs="+", choices=list(SOURCES), default=list(SOURCES))
     faulty.set_defaults(run=faults)
     killed = trials.add_parser("kills", help="a collection killed at random instants (not on Windows)")
     killed.add_argument("--times", type=int, default=300)
     killed.add_argument("--seed", type=int, default=1)
     killed.set_defaults(run=kills)
+    room = trials.add_parser("full", help="a disk that is full at a random moment of a collection")
+    room.add_argument("--times", type=int, default=100)
+    room.add_argument("--seed", type=int, default=1)
+    room.set_defaults(run=full)
+    rights = trials.add_parser("readonly", help="a home that cannot be written (not on Windows)")
+    rights.set_defaults(run=readonly)
+    noise = trials.add_parser("pages", help="pages of the database overwritten at random")
+    noise.add_argument("--times", type=int, default=100)
+    noise.add_argument("--seed", type=int, default=1)
+    noise.set_defaults(run=pages)
     speed = trials.add_parser("import", help="speed of an import of price files beside a plain executemany")
     speed.add_argument("paths", type=Path, nargs="+")
     speed.add_argument("--times", type=int, default=5)

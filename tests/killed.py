@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -45,8 +46,7 @@ def kill_at_random(folder: Path, times: int, seed: int) -> Counter[str]:
     """
     chance, told = random.Random(seed), Counter[str](lost=0, doubled=0, half=0, damaged=0)
     with three_sources() as web:
-        for ticker in TICKERS:
-            web.on(f"{CHART_PATH}{ticker}", long_chart())
+        play_charts(web)
         collect_all(folder / "first.db", web)  # what is imported now takes no time later
         begun = time.monotonic()
         collect_all(folder / "whole.db", web)
@@ -55,7 +55,7 @@ def kill_at_random(folder: Path, times: int, seed: int) -> Counter[str]:
         path = folder / "record 0.db"
         while told["kills"] < times:
             if not _killed_within(chance.uniform(0, longest), path, web):
-                _compare(read(path), whole, told)
+                compare(read(path), whole, told)
                 path = folder / f"record {told['records']}.db"
                 continue
             told["kills"] += 1
@@ -64,8 +64,14 @@ def kill_at_random(folder: Path, times: int, seed: int) -> Counter[str]:
                     told["damaged"] += bool(quick_check(db))
                 told["half"] += half_batches(read(path), whole)
         collect_all(path, web)
-        _compare(read(path), whole, told)
+        compare(read(path), whole, told)
     return told
+
+
+def play_charts(web: Loopback) -> None:
+    """Let each ticker have bars of some years."""
+    for ticker in TICKERS:
+        web.on(f"{CHART_PATH}{ticker}", long_chart())
 
 
 def long_chart() -> Answer:
@@ -83,9 +89,15 @@ def long_chart() -> Answer:
 
 def collect_all(path: Path, web: Loopback) -> None:
     """Collect prices, figures and posts as the program does."""
-    with pytest.MonkeyPatch.context() as patch, closing(open_database(path)) as db:
+    with closing(open_database(path)) as db:
+        collect_into(db, web)
+
+
+def collect_into(db: sqlite3.Connection, web: Loopback, tickers: Sequence[str] = TICKERS) -> None:
+    """Collect prices of some tickers, figures and posts into a record that is open."""
+    with pytest.MonkeyPatch.context() as patch:
         play_yahoo(web, patch)
-        collect_prices(db, TICKERS, now=NOW, first="2018-01-02", policy=POLICY)
+        collect_prices(db, tickers, now=NOW, first="2018-01-02", policy=POLICY)
         fred = open_fred("k" * 32, root_url=web.url, policy=POLICY, seconds_between=0)
         collect_macro(db, fred, ["GDP"], now=NOW)
         with open_reddit(
@@ -136,7 +148,8 @@ def _of(rows: list[tuple[object, ...]], key: object) -> list[tuple[object, ...]]
     return [row for row in rows if key is None or row[0] == key]
 
 
-def _compare(record: Record, whole: Record, told: Counter[str]) -> None:
+def compare(record: Record, whole: Record, told: Counter[str]) -> None:
+    """Count what a record that should be whole lacks, and what it holds twice."""
     told["records"] += 1
     for table, rows in whole.items():
         have = Counter(record[table])

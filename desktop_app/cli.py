@@ -401,22 +401,30 @@ def train(context: Context, tell: Progress, as_of: Any, parts: str | None, warm:
 @long_command
 def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict[str, Any]:
     """Forecast as of a close, and judge that session against what had been forecast for it."""
+    from desktop_app.alerts import load_alerts
     from fusion_model import pipeline
 
     with context.database() as db:
         report = pipeline.refresh(
             db, context.models, as_of=chosen_session(as_of), sessions=sessions, now=utc_now(), progress=tell
         )
-    last = report.sessions[-1]
+        last = report.sessions[-1]
+        alerts = [
+            alert
+            for alert in load_alerts(db, load_settings(context.home), first_session=last)
+            if alert.session == last
+        ]
     context.voice.say(forecast_table([f for f in report.forecasts if f.as_of_session == last]))
-    for anomaly in report.anomalies:
-        if anomaly.session == last and anomaly.p_value <= load_settings(context.home).alert_p_value:
-            context.voice.say(f"Unusual: {anomaly.ticker}, {anomaly.reason}")
+    for alert in alerts:
+        context.voice.say(f"Unusual: {alert.ticker}, {alert.reason}")
     return {
         "as_of_session": last,
         "sessions": len(report.sessions),
         "forecasts": len(report.forecasts),
         "anomalies": len(report.anomalies),
+        "alerts": [
+            {"ticker": alert.ticker, "p_value": alert.p_value, "reason": alert.reason} for alert in alerts
+        ],
         "model_version": report.model_version,
     }
 

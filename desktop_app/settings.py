@@ -27,7 +27,9 @@ class Settings:
     """Every choice with a default that works.
 
     ``theme`` is one of THEMES. ``communities`` are subreddits without ``r/``, ``macro_series`` FRED's
-    names. A session is an alert when it was no more probable than ``alert_p_value``.
+    names. A session of a ticker is an alert when it was no more probable than ``alert_p_value``, when of the
+    alerts of its day at most the share ``alert_false_share`` should be chance, and while the budget of
+    ``alerts_per_month`` lets it (see desktop_app.alerts).
     ``moving_averages`` are lengths in sessions. ``model_parts``, of PARTS, are what the fusion model reads
     beside prices when it is trained. ``contact`` is the e-mail address that the SEC wants to know, or empty:
     then no announcements are collected.
@@ -46,7 +48,9 @@ class Settings:
     macro_series: tuple[str, ...] = (
         "FEDFUNDS", "DGS2", "DGS10", "T10Y2Y", "CPIAUCSL", "UNRATE", "PAYEMS", "INDPRO", "ICSA", "M2SL",
     )  # fmt: skip
-    alert_p_value: float = 0.001
+    alert_p_value: float = 0.01
+    alert_false_share: float = 0.2
+    alerts_per_month: float = 2.0
     moving_averages: tuple[int, ...] = (20, 50, 200)
     model_parts: tuple[str, ...] = ()
     contact: str = ""
@@ -122,7 +126,10 @@ def _problem(key: str, value: Any) -> str:
         return "" if value in THEMES else f"one of {', '.join(THEMES)}"
     if key == "quotes":
         return "" if value in QUOTES else f"one of {', '.join(QUOTES)}"
-    if key == "alert_p_value":
+    if key == "alerts_per_month":
+        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000
+        return "" if good else "a number of alerts of a ticker in a month, from 0 to 1000"
+    if key in ("alert_p_value", "alert_false_share"):
         good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
         return "" if good else "a number between 0 and 1"
     if key == "moving_averages":

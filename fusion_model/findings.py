@@ -52,13 +52,21 @@ class TrainedModel:
     summary: str
 
 
+MEASURES = (
+    "return", "range", "volume", "spread", "post_count", "sentiment", "turbulence", "joint",
+)  # fmt: skip
+MARKET = "MARKET"  # stands for all stored stocks where a ticker is named
+
+
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """One measure of one session that was improbable under what was forecast for it.
+    """One measure of one session that was improbable under what was expected of it.
 
-    ``measure`` is return, volume or post_count; ``p_value`` is two-sided for returns, upper for
-    counts and volumes; ``observed`` and ``expected`` are in the unit of the measure (log return,
-    shares, posts); ``reason`` is a sentence for a person.
+    ``measure`` is one of MEASURES; ``p_value`` is two-sided for return, spread and sentiment, upper for
+    the others; ``observed`` and ``expected`` are in the unit of the measure: log return (return, spread),
+    log of high over low (range), shares (volume), posts (post_count), mean of positive - negative
+    (sentiment), squared Mahalanobis distance a stock (turbulence, of the ticker MARKET), measures below 5 %
+    (joint: all of a ticker together). ``reason`` is a sentence for a person.
     """
 
     ticker: str

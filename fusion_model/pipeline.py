@@ -15,10 +15,12 @@ from typing import Literal
 
 from collectors import store as facts
 from collectors.errors import BadInput, ConfigurationError
-from collectors.market_calendar import is_session, last_session_on_or_before, session_after
+from collectors.market_calendar import is_session, last_session_on_or_before, session_after, session_close
 from collectors.progress import HeardHere, Progress, silent
+from collectors.sentiment.texts import post_text
 from fusion_model import store
-from fusion_model.advice.anomalies import find_anomalies
+from fusion_model.advice.anomalies import judge
+from fusion_model.advice.measures import measured
 from fusion_model.dataset.panel import Panel, load_expected_reports, load_panel
 from fusion_model.errors import NoModel, NotEnoughHistory
 from fusion_model.evaluation.backtest import BacktestReport, Forecaster, panel_digest, run_backtest
@@ -174,12 +176,14 @@ def refresh(
     progress("reading the record", 0, 1)
     panel = load_panel(db, last, scorer=forecaster.state.scorer)
     progress("reading the record", 1, 1)
+    known = measured(panel, sessions)
     forecasts: list[Forecast] = []
     anomalies: list[Anomaly] = []
     for done, session in enumerate(wanted, start=1):
         before = panel.sessions[panel.position(session) - 1]
         said = store.load_forecasts(db, before) or forecaster.predict(panel, before)
-        made, found = forecaster.predict(panel, session), find_anomalies(panel.until(session), said)
+        made = forecaster.predict(panel, session)
+        found = judge(known, session, said, said=partial(_what_was_said, db, before, session))
         reports = load_expected_reports(db, session, sorted({said.ticker for said in made}))
         with facts.writing(db):
             store.save_forecasts(db, made, now)
@@ -194,6 +198,13 @@ def refresh(
         anomalies=tuple(anomalies),
         model_version=forecaster.model_version,
     )
+
+
+def _what_was_said(db: sqlite3.Connection, before: str, session: str, ticker: str) -> str:
+    """Return the text of the post of a session that readers scored highest; the newest of equal ones."""
+    posts = facts.load_posts(db, ticker, session_close(session), session_close(before))
+    best = max(posts, key=lambda post: (post.score, post.available_at), default=None)
+    return "" if best is None else post_text(best.title, best.body)
 
 
 def _train_alike(

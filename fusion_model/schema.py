@@ -226,3 +226,32 @@ def m004_orders(db: Database) -> None:
     )
     for table in ORDER_TABLES:
         run_script(db, APPEND_ONLY.format(table=table))
+
+
+@migrations()
+def m005_wider_anomalies(db: Database) -> None:
+    """More measures than return, volume and post_count; what was found before stays, row by row."""
+    run_script(
+        db,
+        """
+        CREATE TABLE wider (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            session TEXT NOT NULL,
+            measure TEXT NOT NULL CHECK (measure IN ('return', 'range', 'volume', 'spread', 'post_count',
+                'sentiment', 'turbulence', 'joint')),
+            observed REAL NOT NULL,
+            expected REAL NOT NULL,
+            p_value REAL NOT NULL CHECK (p_value BETWEEN 0 AND 1),
+            reason TEXT NOT NULL,
+            found_at TEXT NOT NULL,
+            UNIQUE (ticker, session, measure)
+        ) STRICT;
+        INSERT INTO wider SELECT id, ticker, session, measure, observed, expected, p_value, reason, found_at
+            FROM anomaly;
+        DROP TABLE anomaly;
+        ALTER TABLE wider RENAME TO anomaly;
+        CREATE INDEX anomaly_by_session ON anomaly (session);
+        """,
+    )
+    run_script(db, APPEND_ONLY.format(table="anomaly"))

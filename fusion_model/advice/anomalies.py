@@ -1,181 +1,192 @@
-"""What was unusual in a session: how improbable its return, volume and posts were beforehand.
+"""What was unusual in a session, by one scale for all: how improbable it was under what had been expected.
 
-One scale for all three: the probability, under what was expected at the close before, of something at
-least as extreme.
+Each measure gives a probability: the return under its forecast, the others among past scores (measures).
+A ticker's are combined into one (joint); which of those are alerts is a choice, made elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.stats import nbinom, poisson
 
-from fusion_model.advice.reasons import how_often, percent
-from fusion_model.dataset.panel import CLOSE, VOLUME, FloatArray, Panel
+from fusion_model.advice.joint import LEAST_P, cauchy_combination
+from fusion_model.advice.measures import Measured, measured, p_values
+from fusion_model.advice.reasons import (
+    Seen,
+    joint_sentence,
+    market_sentence,
+    reports_and_releases,
+    sentence,
+)
+from fusion_model.dataset.panel import FloatArray, Panel
 from fusion_model.distribution import cumulative_probability
-from fusion_model.findings import QUANTILE_LEVELS, Anomaly, Forecast
+from fusion_model.findings import MARKET, QUANTILE_LEVELS, Anomaly, Forecast
 
 REPORTED_P = 0.01  # findings are kept down to one in a hundred; who sees which is a choice
-VOLUME_HABIT = 22  # sessions that set what a usual volume is
-VOLUME_MEMORY = 500  # sessions of past surprises that a volume is compared with
-MIN_SURPRISES = 1000
-MIN_SCATTER = 1e-6  # of the log volume; a volume that never changed has no surprises but rounding
-POST_HABIT = 60  # sessions
-MIN_POSTS = 20  # in POST_HABIT sessions, before a count means anything
+WORTH_A_WORD = 0.05  # of a measure, in the reason of an unusual session
+NAMED_NEIGHBOURS = 4
+TICKER_MEASURES = ("return", "range", "volume", "spread", "post_count", "sentiment")
+POST_MEASURES = ("post_count", "sentiment")
+INNER_LOW, MEDIAN, INNER_HIGH = (QUANTILE_LEVELS.index(level) for level in (0.05, 0.5, 0.95))
 
 
 def find_anomalies(
-    panel: Panel, forecasts: Sequence[Forecast], reported_p: float = REPORTED_P
+    panel: Panel,
+    forecasts: Sequence[Forecast],
+    reported_p: float = REPORTED_P,
+    said: Callable[[str], str] | None = None,
 ) -> list[Anomaly]:
-    """Compare the panel's last session with what was expected one session earlier.
+    """Compare the panel's last session with what was expected one session earlier; see ``judge``."""
+    return judge(measured(panel), panel.sessions[-1], forecasts, reported_p, said)
+
+
+def judge(
+    known: Measured,
+    session: str,
+    forecasts: Sequence[Forecast],
+    reported_p: float = REPORTED_P,
+    said: Callable[[str], str] | None = None,
+) -> list[Anomaly]:
+    """Compare one session with what was expected of it.
 
     Parameters
     ----------
-    panel : Panel
-        As of the session that is judged.
+    known : Measured
+        Every measure of a panel that reaches to the session or beyond; later rows are not looked at.
     forecasts : sequence of Forecast
         One-session forecasts as of the session before; others are passed over.
+    said : callable, optional
+        Gives what a post on a ticker said in this session, or an empty text; asked where posts were unusual.
 
     Returns
     -------
-    Anomalies with a p-value of at most ``reported_p``, least probable first.
+    Measures and the market where the p-value is at most ``reported_p``, and beside each such ticker, or
+    where it alone is that small, all its measures together (``joint``). Least probable first.
     """
-    if len(panel.sessions) < 2:
+    row = known.panel.position(session)
+    if row == 0:
         return []
-    found = [
-        *_unusual_returns(panel, forecasts),
-        *_unusual_volumes(panel),
-        *_unusual_post_counts(panel),
-    ]
-    kept = [anomaly for anomaly in found if anomaly.p_value <= reported_p]
-    return sorted(kept, key=lambda anomaly: (anomaly.p_value, anomaly.ticker, anomaly.measure))
+    of_measure = {"return": _returns_under_forecasts(known.panel, row, forecasts)} | {
+        name: p_values(measure, row, known.reports) for name, measure in known.by_name.items()
+    }
+    together = np.stack([of_measure[name] for name in TICKER_MEASURES], axis=1)  # (N, K)
+    joint = cauchy_combination(together)
+    bounds = {said_of.ticker: said_of for said_of in forecasts if said_of.horizon == 1}
+    found: list[Anomaly] = []
+    for n in np.flatnonzero(np.fmin(np.min(np.nan_to_num(together, nan=1.0), axis=1), joint) <= reported_p):
+        seen = _seen(known, row, int(n), together[n], bounds.get(known.panel.tickers[n]))
+        ticker = known.panel.tickers[n]
+        found += [
+            Anomaly(
+                ticker, session, one.measure, one.observed, one.expected, one.p_value, sentence(ticker, one)
+            )
+            for one in seen
+            if one.p_value <= reported_p
+        ]
+        found.append(_joint(known, row, int(n), seen, float(joint[n]), said))
+    found += _market(known, row, float(of_measure["turbulence"][0]), reported_p)
+    return sorted(found, key=lambda one: (one.p_value, one.ticker, one.measure))
 
 
-def _unusual_returns(panel: Panel, forecasts: Sequence[Forecast]) -> list[Anomaly]:
-    """Two-sided, under the forecast's own distribution, with its heavy tails beyond the outer quantiles."""
-    session, before = panel.sessions[-1], panel.sessions[-2]
+def return_p_values(quantiles: FloatArray, realised: FloatArray) -> FloatArray:
+    """Return (n,) two-sided probabilities under forecasts (n, Q), heavy tails beyond the outer quantiles."""
+    below = cumulative_probability(quantiles, realised)
+    return np.clip(2.0 * np.minimum(below, 1.0 - below), LEAST_P, 1.0)
+
+
+def _returns_under_forecasts(panel: Panel, row: int, forecasts: Sequence[Forecast]) -> FloatArray:
     column_of = {ticker: n for n, ticker in enumerate(panel.tickers)}
-    found = []
-    for forecast in forecasts:
-        if (forecast.horizon, forecast.as_of_session) != (1, before) or forecast.ticker not in column_of:
+    found = np.full(len(panel.tickers), np.nan)
+    made = [
+        said
+        for said in forecasts
+        if (said.horizon, said.as_of_session) == (1, panel.sessions[row - 1]) and said.ticker in column_of
+    ]
+    if made:
+        columns = [column_of[said.ticker] for said in made]
+        quantiles = np.array([said.quantiles for said in made])
+        found[columns] = return_p_values(quantiles, panel.log_returns[row, columns])
+    return found
+
+
+def _seen(known: Measured, row: int, n: int, p: FloatArray, forecast: Forecast | None) -> list[Seen]:
+    """Return what each measure saw that knows something, least probable first."""
+    seen = []
+    for name, p_value in zip(TICKER_MEASURES, p, strict=True):
+        if not np.isfinite(p_value):
             continue
-        realised = float(panel.log_returns[-1, column_of[forecast.ticker]])
-        if not np.isfinite(realised):
+        if name == "return":
+            if forecast is None:
+                continue
+            q = forecast.quantiles
+            moved = float(known.panel.log_returns[row, n])
+            seen.append(Seen(name, moved, q[MEDIAN], float(p_value), q[INNER_LOW], q[INNER_HIGH]))
             continue
-        below = float(cumulative_probability(np.array(forecast.quantiles), realised))
-        p_value = max(2.0 * min(below, 1.0 - below), 1e-12)
-        low, high = _central_range(forecast, 0.90)
-        found.append(
-            Anomaly(
-                ticker=forecast.ticker,
-                session=session,
-                measure="return",
-                observed=realised,
-                expected=forecast.quantiles[QUANTILE_LEVELS.index(0.5)],
-                p_value=p_value,
-                reason=(
-                    f"The price moved {percent(realised)} (dividends included). The evening before, nine in "
-                    f"ten outcomes were expected between {percent(low)} and {percent(high)}; "
-                    f"a move this far out {how_often(p_value)}."
-                ),
+        measure = known.by_name[name]
+        seen.append(
+            Seen(
+                name,
+                float(measure.observed[row, n]),
+                float(measure.expected[row, n]),
+                float(p_value),
+                posts=int(known.panel.sentiment[row, n, 2]) if name in POST_MEASURES else 0,
+                beside=_neighbours(known, row, n) if name == "spread" else (),
             )
         )
-    return found
+    return sorted(seen, key=lambda one: one.p_value)
 
 
-def _unusual_volumes(panel: Panel) -> list[Anomaly]:
-    """Upper tail: today's surprise among those of all tickers over the last sessions.
+def _joint(
+    known: Measured,
+    row: int,
+    n: int,
+    seen: Sequence[Seen],
+    p_value: float,
+    said: Callable[[str], str] | None,
+) -> Anomaly:
+    """Observed: how many measures were below WORTH_A_WORD; expected: how many of an ordinary session are."""
+    panel = known.panel
+    told = [one for one in seen if one.p_value <= WORTH_A_WORD]
+    posts = any(one.measure in POST_MEASURES for one in told)
+    return Anomaly(
+        ticker=panel.tickers[n],
+        session=panel.sessions[row],
+        measure="joint",
+        observed=float(len(told)),
+        expected=WORTH_A_WORD * len(seen),
+        p_value=p_value,
+        reason=joint_sentence(
+            told,
+            float(panel.log_returns[row, n]),
+            p_value,
+            reports_and_releases(panel, row, n),
+            said(panel.tickers[n]) if said is not None and posts else "",
+        ),
+    )
 
-    A surprise is the log of the dollar volume against its mean over VOLUME_HABIT earlier sessions, in
-    units of the ticker's own usual surprise.
-    """
-    rows = slice(max(0, len(panel.sessions) - VOLUME_MEMORY - VOLUME_HABIT - 1), None)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        traded = np.log(panel.ohlcv[rows, :, CLOSE] * panel.ohlcv[rows, :, VOLUME])
-    traded[~np.isfinite(traded)] = np.nan
-    usual = np.full(traded.shape, np.nan)
-    for t in range(VOLUME_HABIT, len(traded)):
-        usual[t] = traded[t - VOLUME_HABIT : t].mean(axis=0)  # NaN where a session is missing
-    surprise = traded - usual
-    past = surprise[:-1]
-    known = np.isfinite(past)
-    count = known.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.sqrt(np.nansum(past**2, axis=0) / count)
-        standardised = past / spread
-    judged = (count >= VOLUME_HABIT) & (spread > MIN_SCATTER)
-    standard = np.sort(standardised[known & judged])
-    if len(standard) < MIN_SURPRISES:
+
+def _market(known: Measured, row: int, p_value: float, reported_p: float) -> list[Anomaly]:
+    if not p_value <= reported_p:
         return []
-    found = []
-    for n in np.flatnonzero(np.isfinite(surprise[-1]) & judged):
-        p_value = upper_tail(standard, float(surprise[-1, n] / spread[n]))
-        shares, expected = float(panel.ohlcv[-1, n, VOLUME]), _usual_shares(panel, int(n), usual[-1])
-        found.append(
-            Anomaly(
-                ticker=panel.tickers[n],
-                session=panel.sessions[-1],
-                measure="volume",
-                observed=shares,
-                expected=expected,
-                p_value=p_value,
-                reason=(
-                    f"{shares:,.0f} shares changed hands, {shares / expected:.1f} times the usual "
-                    f"{expected:,.0f} of the last {VOLUME_HABIT} sessions; so many {how_often(p_value)}."
-                ),
-            )
-        )
-    return found
+    measure, panel = known.by_name["turbulence"], known.panel
+    returns = panel.log_returns[row]
+    distance = float(measure.observed[row, 0])
+    reason = " ".join(
+        [
+            market_sentence(
+                int((returns > 0).sum()),
+                int((returns < 0).sum()),
+                float(np.nanmedian(returns)),
+                distance,
+                p_value,
+            ),
+            *reports_and_releases(panel, row),
+        ]
+    )
+    return [Anomaly(MARKET, panel.sessions[row], "turbulence", distance, 1.0, p_value, reason)]
 
 
-def _unusual_post_counts(panel: Panel) -> list[Anomaly]:
-    """Upper tail of a negative binomial with the mean and the scatter of the last POST_HABIT sessions."""
-    counts = panel.sentiment[-(POST_HABIT + 1) :, :, 2]
-    if len(counts) <= POST_HABIT:
-        return []
-    found = []
-    for n in np.flatnonzero(counts[:-1].sum(axis=0) >= MIN_POSTS):
-        past, today = counts[:-1, n], int(counts[-1, n])
-        mean, variance = float(past.mean()), float(past.var(ddof=1))
-        if variance > mean:
-            size = mean**2 / (variance - mean)
-            p_value = float(nbinom.sf(today - 1, size, size / (size + mean)))
-        else:
-            p_value = float(poisson.sf(today - 1, mean))
-        found.append(
-            Anomaly(
-                ticker=panel.tickers[n],
-                session=panel.sessions[-1],
-                measure="post_count",
-                observed=float(today),
-                expected=mean,
-                p_value=p_value,
-                reason=(
-                    f"{today} posts spoke of {panel.tickers[n]}, against {mean:.1f} on an average of the "
-                    f"last {POST_HABIT} sessions; so many {how_often(p_value)}."
-                ),
-            )
-        )
-    return found
-
-
-def upper_tail(ordered: FloatArray, value: float) -> float:
-    """Share of a sorted sample at least as large; beyond its top percent, an exponential tail goes on."""
-    n = len(ordered)
-    above = n - int(np.searchsorted(ordered, value, side="left"))
-    start = int(0.99 * n)
-    if above > n - start:
-        return (above + 1) / (n + 1)
-    threshold = ordered[start]
-    excess = float((ordered[start:] - threshold).mean())
-    return 0.01 * float(np.exp(-(value - threshold) / max(excess, 1e-12)))
-
-
-def _usual_shares(panel: Panel, n: int, usual: FloatArray) -> float:
-    return float(np.exp(usual[n]) / panel.ohlcv[-1, n, CLOSE])
-
-
-def _central_range(forecast: Forecast, share: float) -> tuple[float, float]:
-    low = QUANTILE_LEVELS.index(round((1.0 - share) / 2.0, 4))
-    return forecast.quantiles[low], forecast.quantiles[-1 - low]
+def _neighbours(known: Measured, row: int, n: int) -> tuple[str, ...]:
+    columns, _ = known.neighbours.at(row - 1)
+    return tuple(known.panel.tickers[k] for k in columns[n, :NAMED_NEIGHBOURS] if k >= 0)

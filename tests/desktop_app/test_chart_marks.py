@@ -35,7 +35,7 @@ def test_marks_stand_where_things_happened_per_todays_share(snapshot: Snapshot) 
         ChartMark(2, "dividend", 0, "Dividend of $0.20 a share"),
         ChartMark(5, "report", 0, "Earnings report of 5 Mar 2021, after the close"),
         ChartMark(5, "split", 1, "Split, 2 for 1"),
-        ChartMark(11, "unusual", 0, "AAA traded nine times as much. (1 in 5,000)"),
+        ChartMark(11, "unusual", 0, "AAA traded nine times as much. (1 in 1,700)"),
     )
 
 

@@ -17,7 +17,9 @@ def test_a_new_home_has_the_defaults(tmp_path: Path) -> None:
 def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
     chosen = Settings(
         theme="dark",
-        alert_p_value=0.01,
+        alert_p_value=0.001,
+        alert_false_share=0.1,
+        alerts_per_month=0.5,
         moving_averages=(10, 30),
         communities=("stocks",),
         contact="me@example.com",
@@ -37,6 +39,8 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
         ('{"quotes": "hourly"}', "'quotes' must be one of off, minute, stream, not \"hourly\""),
         ('{"theme": ["dark"]}', "'theme' must be"),
         ('{"alert_p_value": true}', "'alert_p_value' must be a number between 0 and 1, not true"),
+        ('{"alert_false_share": 1}', "'alert_false_share' must be a number between 0 and 1, not 1"),
+        ('{"alerts_per_month": -1}', "'alerts_per_month' must be a number of alerts of a ticker in a month"),
         ('{"model_parts": ["stars"]}', "'model_parts' must be a list of sentiment, macro, graph, or empty"),
         ('{"moving_averages": [1]}', "'moving_averages' must be a list of whole numbers"),
         (

@@ -114,18 +114,10 @@ def test_the_watchlist_shows_close_move_range_and_alert(db: sqlite3.Connection) 
     assert (first.ticker, first.session, first.last_close) == ("AAA", "2021-03-16", 60.6)
     assert first.move == pytest.approx(0.01)
     assert first.range_text == "$57.93 – $63.39"
-    assert first.alert == "AAA traded nine times as much. (1 in 5,000)"
+    assert first.alert == "AAA traded nine times as much. (1 in 1,700)"
     assert len(first.sparkline) == 12
     assert first.sparkline[0] == 50.0
     assert (second.ticker, second.range_text, second.alert) == ("BBB", "", "")
-
-
-def test_an_alert_is_an_anomaly_below_the_threshold(db: sqlite3.Connection) -> None:
-    assert [alert.session for alert in load_alerts(db, Settings())] == ["2021-03-16"]
-    assert [alert.session for alert in load_alerts(db, Settings(alert_p_value=0.05))] == [
-        "2021-03-16",
-        "2021-03-15",
-    ]
 
 
 def test_an_acknowledged_alert_loses_its_dot_and_keeps_the_note(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from sqlite_utils import Migrations
 
-from fusion_model import store, store_orders
+from collectors.store import open_database
+from fusion_model import schema, store, store_orders
 from fusion_model.findings import (
+    MEASURES,
     Anomaly,
     Attribution,
     Counterfactual,
@@ -150,6 +155,28 @@ def test_anomalies_come_newest_and_least_probable_first(db: sqlite3.Connection) 
         busier,
     ]
     assert store.load_anomalies(db, last_session="2020-01-02") == [older]
+
+
+def test_every_measure_is_kept_and_an_unknown_one_refused(db: sqlite3.Connection) -> None:
+    assert store.save_anomalies(db, [replace(ODD, measure=measure) for measure in MEASURES], MADE) == 8
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed"):
+        store.save_anomalies(db, [replace(ODD, measure="weather")], MADE)
+
+
+def test_what_was_found_before_there_were_more_measures_stays_row_by_row(tmp_path: Path) -> None:
+    """The table is built anew for them: every row, its number and its instant must come through."""
+    path = tmp_path / "old.db"
+    older = Migrations("fusion_model")
+    for migration in (schema.m001_findings, schema.m002_expected_report):
+        older()(migration)
+    with closing(open_database(path, older)) as db:
+        store.save_anomalies(db, [ODD, replace(ODD, measure="volume"), replace(ODD, ticker="PEP")], MADE)
+        before = db.execute("SELECT * FROM anomaly ORDER BY id").fetchall()
+    with closing(open_database(path, schema.migrations)) as db:
+        assert db.execute("SELECT * FROM anomaly ORDER BY id").fetchall() == before
+        assert store.save_anomalies(db, [replace(ODD, p_value=0.5)], LATER) == 0
+        with pytest.raises(sqlite3.IntegrityError, match="anomaly is append-only"):
+            db.execute("DELETE FROM anomaly")
 
 
 # Models and scores --------------------------------------------------------------------------------

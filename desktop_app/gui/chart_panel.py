@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.chart_marks import MARK_KINDS
-from desktop_app.gui.charts import PriceChart
+from desktop_app.gui.charts.price_chart import PriceChart
 from desktop_app.gui.tables import EmptyState, label, set_role
 from desktop_app.gui.theme import Theme
 from desktop_app.pointer import chart_in_words, describe_bar, describe_price, happened_near

@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from desktop_app.gui.charts import draw_sparkline
+from desktop_app.gui.charts.sparkline import draw_sparkline
 from desktop_app.gui.tables import label
 from desktop_app.gui.theme import Theme
 from desktop_app.snapshot import WatchRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from desktop_app.gui.charts import bundled, sessions_per_candle
+from desktop_app.gui.charts.bundled import bundled, sessions_per_candle
 
 
 def test_candles_are_bundled_only_where_pixels_are_short() -> None:

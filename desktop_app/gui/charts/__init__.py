@@ -1,0 +1,1 @@
+"""Charts over bar indices; the only folder that names the plotting library."""

@@ -1,0 +1,85 @@
+"""Axes in the words of the house: sessions below, prices and counts at the left."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyqtgraph as pg
+
+from desktop_app.words import MONTHS, short_count
+
+LEFT_AXIS_WIDTH = 62
+
+
+class SessionAxis(pg.AxisItem):  # type: ignore[misc]
+    """Days, months or years under the bars, whichever fits."""
+
+    def __init__(self) -> None:
+        super().__init__("bottom")
+        self._sessions: list[str] = []
+        self._targets: dict[int, str] = {}
+        self._grids: list[list[int]] = []
+
+    def show_sessions(self, sessions: Sequence[str], targets: Mapping[int, str]) -> None:
+        """Replace the sessions that the indices stand for; ``targets`` are those of the forecasts."""
+        self._sessions = list(sessions)
+        self._targets = {at: session for at, session in targets.items() if at >= len(sessions)}
+        keys = [
+            [session[:4] for session in sessions],
+            [session[:5] + str((int(session[5:7]) - 1) // 3) for session in sessions],
+            [session[:7] for session in sessions],
+        ]
+        self._grids = [[i for i in range(1, len(key)) if key[i] != key[i - 1]] for key in keys]
+        self._grids += [list(range(0, len(sessions), step)) for step in (5, 1)]
+        self.picture = None
+        self.update()
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[int]]]:
+        room = max(2, int(size / 80))
+        chosen: list[int] = []
+        for grid in self._grids:
+            inside = grid[bisect_left(grid, minVal) : bisect_left(grid, maxVal)]
+            if len(inside) > room:
+                if not chosen:
+                    chosen = inside[:: math.ceil(len(inside) / room)]
+                break
+            chosen = inside
+        beyond = max((target for target in self._targets if target <= maxVal), default=None)
+        if beyond is not None:
+            room_for_one = (maxVal - minVal) / size * 45
+            chosen = [*(tick for tick in chosen if tick < beyond - room_for_one), beyond]
+        return [(1.0, chosen)]
+
+    def tickStrings(self, values: Sequence[float], *_: Any) -> list[str]:
+        positions = [int(value) for value in values]
+        wide = len(positions) > 1 and positions[1] - positions[0] > 15
+        return [self._text(position, wide) for position in positions]
+
+    def _text(self, position: int, wide: bool) -> str:
+        session = self._targets.get(position) or self._sessions[position]
+        if not wide or position in self._targets:
+            return f"{int(session[8:])} {MONTHS[int(session[5:7]) - 1]}"
+        return session[:4] if session[5:7] == "01" else f"{MONTHS[int(session[5:7]) - 1]} {session[2:4]}"
+
+
+class AmountAxis(pg.AxisItem):  # type: ignore[misc]
+    """Prices or counts, written as people read them."""
+
+    def __init__(self, *, counts: bool = False) -> None:
+        super().__init__("left")
+        self._counts = counts
+        self.setWidth(LEFT_AXIS_WIDTH)
+        if counts:
+            self.setStyle(textFillLimits=[(0, 0.6)], maxTickLevel=0)
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        levels: list[tuple[float, list[float]]] = super().tickValues(minVal, maxVal, size)
+        return [level for level in levels if not self._counts or level[0] >= 1]
+
+    def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
+        if self._counts:
+            return [short_count(abs(value)) for value in values]
+        return [f"{value:,.2f}" if spacing < 1 else f"{value:,.0f}" for value in values]

@@ -31,6 +31,7 @@ from desktop_app.alerts import Alert, load_alerts
 from desktop_app.chart_marks import CROWDED, MARK_KINDS, ChartMark, ReportMark, past_marks, report_mark
 from desktop_app.settings import Settings
 from desktop_app.store import load_watchlist
+from desktop_app.todays_share import LATEST, Bar, adjusted, in_currency, later_splits, load_splits
 from desktop_app.track_record import TrackRecord, track_record
 from desktop_app.words import (
     ForecastWords,
@@ -46,25 +47,12 @@ from fusion_model.findings import FUSION_MODEL, Forecast
 from fusion_model.store import last_forecast_session, load_expected_report, load_forecasts
 from fusion_model.store import load_scores as load_scorecard
 
-LATEST = "9999"  # an instant after every other: all that is known now
 SPARKLINE_SESSIONS = 60
 SPARKLINE_DAYS = 95  # calendar days that hold that many sessions
 ALERT_SESSIONS = 5  # how many sessions an unseen alert keeps its dot in the watchlist
 ALERT_DAYS = 14  # calendar days that hold that many sessions
 POSTS_OF_A_DAY = 500
 AVERAGE_STROKES = ("——", "– –", "– ·", "· ·")  # as the chart draws its averages
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A session per today's share: prices before a split are divided by it, volumes multiplied."""
-
-    session: str
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +214,7 @@ def load_watch_rows(db: sqlite3.Connection, settings: Settings | None = None) ->
     tickers, first = list(newest), min(newest.values())
     since = (date.fromisoformat(first) - timedelta(days=SPARKLINE_DAYS)).isoformat()
     by_ticker: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    splits = _splits(db, tickers)
+    splits = load_splits(db, tickers)
     for ticker, session, _, _, _, close, _ in load_bars(db, LATEST, tickers, since):
         by_ticker[ticker].append((session, close))
     forecasts = _newest_forecasts(db, tickers)
@@ -248,11 +236,11 @@ def _watch_row(
     forecasts: Sequence[Forecast],
     alerts: Sequence[Alert],
 ) -> WatchRow:
-    values = [close / _later_splits(splits, session) for session, close in closes][-SPARKLINE_SESSIONS:]
+    values = [close / later_splits(splits, session) for session, close in closes][-SPARKLINE_SESSIONS:]
     recent = {session for session, _ in closes[-ALERT_SESSIONS:]}
     unseen = [alert for alert in alerts if alert.session in recent and not alert.acknowledged]
     next_session = [
-        _in_currency(forecast, splits)
+        in_currency(forecast, splits)
         for forecast in forecasts
         if forecast.horizon == 1 and forecast.as_of_session == closes[-1][0]
     ]
@@ -281,12 +269,12 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
         return None
     actions = [row[1:] for row in load_actions(db, LATEST, [ticker])]
     splits = [(session, ratio) for session, kind, ratio in actions if kind == "split"]
-    bars = _adjusted(rows, splits)
+    bars = adjusted(rows, splits)
     sessions = [bar.session for bar in bars]
     closes = dict(load_closing_instants(db, ticker))
     instants = tuple(closes[session] for session in sessions)
     stored = _newest_forecasts(db, [ticker]).get(ticker, [])
-    forecasts = tuple(_in_currency(forecast, splits) for forecast in stored)
+    forecasts = tuple(in_currency(forecast, splits) for forecast in stored)
     closing = [bar.close for bar in bars]
     alerts = tuple(load_alerts(db, settings, ticker))
     position = bisect_left(sessions, forecasts[0].as_of_session) if forecasts else len(bars) - 1
@@ -305,7 +293,7 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
             sessions,
             instants,
             actions=actions,
-            shares={session: _later_splits(splits, session) for session, _, _ in actions},
+            shares={session: later_splits(splits, session) for session, _, _ in actions},
             announcements=load_earnings(db, instants[-1], [ticker]),
             alerts=alerts,
         ),
@@ -420,32 +408,6 @@ def _one_text(post: Post) -> str:
     return "\n\n".join(part for part in (post.title.strip(), post.body.strip()) if part)
 
 
-def _splits(db: sqlite3.Connection, tickers: Sequence[str]) -> dict[str, list[tuple[str, float]]]:
-    splits: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for ticker, session, kind, ratio in load_actions(db, LATEST, tickers):
-        if kind == "split" and ratio > 0:
-            splits[ticker].append((session, ratio))
-    return splits
-
-
-def _later_splits(splits: Sequence[tuple[str, float]], session: str) -> float:
-    """Return how many of today's shares one share of a session became."""
-    return math.prod(ratio for split_session, ratio in splits if split_session > session)
-
-
-def _adjusted(
-    rows: Sequence[tuple[str, str, float, float, float, float, float]], splits: Sequence[tuple[str, float]]
-) -> tuple[Bar, ...]:
-    bars, left, factor = [], sorted(splits, reverse=True), 1.0
-    for _, session, opened, high, low, close, volume in reversed(rows):
-        while left and left[0][0] > session:
-            factor *= left.pop(0)[1]
-        bars.append(
-            Bar(session, opened / factor, high / factor, low / factor, close / factor, volume * factor)
-        )
-    return tuple(reversed(bars))
-
-
 def _moving_average(values: Sequence[float], length: int) -> tuple[float, ...]:
     averages, total = [], 0.0
     for position, value in enumerate(values):
@@ -461,21 +423,6 @@ def _newest_forecasts(db: sqlite3.Connection, tickers: Sequence[str]) -> dict[st
         for forecast in load_forecasts(db, session, FUSION_MODEL, tickers):
             found[forecast.ticker].append(forecast)
     return found
-
-
-def _in_currency(forecast: Forecast, splits: Sequence[tuple[str, float]]) -> PriceForecast:
-    close = forecast.last_close / _later_splits(splits, forecast.as_of_session)
-    return PriceForecast(
-        horizon=forecast.horizon,
-        as_of_session=forecast.as_of_session,
-        target_session=forecast.target_session,
-        last_close=close,
-        prices=tuple(close * math.exp(quantile) for quantile in forecast.quantiles),
-        prob_up=forecast.prob_up,
-        volatility=forecast.volatility,
-        model_version=forecast.model_version,
-        scorer=forecast.scorer,
-    )
 
 
 def _daily_sentiment(

@@ -6,6 +6,7 @@ from desktop_app.gui.page import PageEntry
 
 PAGES: tuple[PageEntry, ...] = (
     PageEntry("market", "Market", "Ctrl+1", "desktop_app.gui.market_page:MarketPage"),
+    PageEntry("said", "What we said", "Ctrl+2", "desktop_app.gui.said_page:SaidPage"),
     PageEntry("alerts", "Alerts", "Ctrl+5", "desktop_app.gui.alerts_page:AlertsPage"),
     PageEntry("sources", "Sources", "Ctrl+0", "desktop_app.gui.sources_page:SourcesPage"),
 )

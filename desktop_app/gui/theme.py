@@ -124,12 +124,7 @@ def _style_sheet(theme: Theme) -> str:
         color: {theme.muted}; text-align: left; }}
     QToolButton[role="page-button"]:hover {{ color: {theme.text}; background: {theme.raised}; }}
     QToolButton[role="page-button"]:focus {{ border: 1px solid {theme.accent}; padding: 6px 11px 6px 7px; }}
-    QToolButton[role="page-button"]:checked {{ color: {theme.text}; background: {theme.raised};
-        font-weight: 600; }}
-    QComboBox {{ background: {theme.panel}; border: 1px solid {theme.border}; border-radius: 5px;
-        padding: 4px 6px; }}
-    QComboBox:focus {{ border-color: {theme.accent}; }}
-    QComboBox QAbstractItemView {{ background: {theme.panel}; border: 1px solid {theme.border}; }}
+    QToolButton[role="page-button"]:checked {{ color: {theme.text}; background: {theme.raised}; }}
     QToolBar {{ background: {theme.panel}; border: none; border-bottom: 1px solid {theme.border};
                 padding: 6px 8px; spacing: 6px; }}
     QPushButton {{ background: {theme.raised}; border: 1px solid {theme.border};
@@ -170,7 +165,7 @@ def _style_sheet(theme: Theme) -> str:
     QProgressBar {{ background: {theme.raised}; border: none; border-radius: 4px; text-align: center;
         min-height: 16px; }}
     QProgressBar::chunk {{ background: {theme.accent}; border-radius: 4px; }}
-    QSplitter::handle {{ background: {theme.window}; }}
+    QSplitter::handle {{ background: transparent; }}
     QScrollArea {{ background: transparent; border: none; }}
     QWidget[role="page"] {{ background: {theme.panel}; }}
     """

@@ -2,7 +2,7 @@
 
     python benchmarks/published/twenty_stocks.py [SP500_DATASET.csv.gz] [--json] [--seed 7]
 
-The closes are those that skfolio carries (BSD-3; pip install "barograph[benchmarks]"). The backtest is the
+The closes are those that skfolio carries (BSD-3). The backtest is the
 product's own, refitted yearly, with its default configuration, on closes alone: no ranges, volumes, posts,
 macro figures or reports. Some six minutes on one core.
 """

@@ -19,6 +19,7 @@ import click
 from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
+from desktop_app.commands.explain import explain
 from desktop_app.commands.portfolio import portfolio
 from desktop_app.context import (
     SESSION,
@@ -429,6 +430,9 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
     }
 
 
+barograph.add_command(explain)
+
+
 @barograph.command()
 @click.option("--from", "first", type=SESSION, required=True, help="First session to forecast from.")
 @click.option("--to", "last", type=SESSION, required=True, help="Last session to forecast from.")
@@ -541,7 +545,7 @@ def scorecard(context: Context, tell: Progress, file: Path | None, detail: bool)
 
 
 @barograph.command()
-@click.argument("what", type=click.Choice(["forecasts", "anomalies", "posts", "track-record"]))
+@click.argument("what", type=click.Choice(["forecasts", "reasons", "anomalies", "posts", "track-record"]))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV to write.")
 @as_of_option
 @click.option("--excel", is_flag=True, help="Begin with a byte-order mark, so that Excel reads UTF-8.")
@@ -551,10 +555,12 @@ def export(context: Context, what: str, out: Path, as_of: Any, excel: bool) -> N
     from desktop_app import export as exports
 
     with context.database() as db:
-        if what != "forecasts" and as_of is not None:
-            raise click.UsageError("--as-of goes with forecasts")
+        if what not in ("forecasts", "reasons") and as_of is not None:
+            raise click.UsageError("--as-of goes with forecasts and reasons")
         if what == "forecasts":
             rows = exports.export_forecasts(db, out, as_of=chosen_session(as_of), excel=excel)
+        elif what == "reasons":
+            rows = exports.export_reasons(db, out, as_of=chosen_session(as_of), excel=excel)
         elif what == "anomalies":
             rows = exports.export_anomalies(db, out, excel=excel)
         elif what == "posts":

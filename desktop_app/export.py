@@ -22,6 +22,7 @@ from fusion_model.store import (
     load_forecast_history,
     load_forecasts,
 )
+from fusion_model.store_reasons import last_reason_session, load_reason_tickers, load_reasons
 
 Cell: TypeAlias = str | int | float | None
 
@@ -42,6 +43,10 @@ ANOMALY_COLUMNS = (
 )  # fmt: skip
 HOLDING_COLUMNS = (
     "ticker", "shares", "cost", "added_at", "session", "last_close", "value", "weight", "gain",
+)  # fmt: skip
+REASON_COLUMNS = (
+    "kind", "model_version", "ticker", "as_of_session", "horizon", "target", "cause", "part", "contribution",
+    "unit", "q05", "q50", "q95", "price_q05", "price_q50", "price_q95",
 )  # fmt: skip
 POST_COLUMNS = (
     "post_id", "source", "community", "tickers", "created_at", "available_at", "title", "body", "score",
@@ -105,6 +110,49 @@ def export_anomalies(db: sqlite3.Connection, out: Path, excel: bool = False) -> 
     if not rows:
         raise BadInput("there are no unusual sessions to export; they are found by refresh")
     return _write(out, ANOMALY_COLUMNS, rows, excel)
+
+
+def export_reasons(
+    db: sqlite3.Connection,
+    out: Path,
+    as_of: str | None = None,
+    ticker: str | None = None,
+    excel: bool = False,
+) -> int:
+    """Write why the forecasts of one session (default: the newest) are what they are, of one ticker or all.
+
+    A row of the kind ``attribution`` tells what a cause adds to a target in its unit: those of a forecast and
+    target sum to it. One of the kind ``counterfactual`` tells what the model says where its ``cause`` is
+    otherwise: log returns, and prices as in export_forecasts. Raises as export_forecasts.
+    """
+    session = as_of or last_reason_session(db)
+    tickers = load_reason_tickers(db, session) if session else []
+    chosen = [name for name in tickers if ticker in (None, name)]
+    if session is None or not chosen:
+        of = f" of {ticker}" if ticker else ""
+        which = f" as of {as_of}" if as_of else ""
+        raise BadInput(f"there are no reasons{of}{which} to export; refresh finds those of the newest close")
+    rows = [row for name in chosen for row in _reason_cells(db, name, session)]
+    return _write(out, REASON_COLUMNS, rows, excel)
+
+
+def _reason_cells(db: sqlite3.Connection, ticker: str, session: str) -> Iterator[tuple[Cell, ...]]:
+    reasons = load_reasons(db, ticker, session)
+    if reasons is None:
+        return
+    for row in reasons.attributions:
+        yield (
+            "attribution", _safe(row.model_version), _safe(ticker), session, row.horizon, row.target,
+            row.cause, _safe(row.part), _fixed(row.contribution, RETURN_DECIMALS), row.unit, *[""] * 6,
+        )  # fmt: skip
+    closes = {said.last_close for said in load_forecasts(db, session, tickers=[ticker])}
+    for one in reasons.counterfactuals:
+        returns = (one.q05, one.q50, one.q95)
+        yield (
+            "counterfactual", _safe(one.model_version), _safe(ticker), session, one.horizon, "", one.change,
+            "", "", "log return", *_returns(returns),
+            *(_fixed(close * math.exp(q), PRICE_DECIMALS) for close in closes for q in returns),
+        )  # fmt: skip
 
 
 def export_posts(db: sqlite3.Connection, out: Path, excel: bool = False) -> int:

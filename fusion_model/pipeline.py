@@ -18,7 +18,7 @@ from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import is_session, last_session_on_or_before, session_after, session_close
 from collectors.progress import HeardHere, Progress, silent
 from collectors.sentiment.texts import post_text
-from fusion_model import store
+from fusion_model import store, store_reasons
 from fusion_model.advice.anomalies import judge
 from fusion_model.advice.measures import measured
 from fusion_model.dataset.panel import Panel, load_expected_reports, load_panel
@@ -30,8 +30,10 @@ from fusion_model.findings import FUSION_MODEL, HORIZONS, Anomaly, Forecast, Tra
 from fusion_model.forecasting import foundation
 from fusion_model.forecasting.baselines import baselines
 from fusion_model.forecasting.boosted_trees import LightGbmQuantiles, TreesConfig, load_lightgbm
+from fusion_model.forecasting.explain import explain
 from fusion_model.forecasting.fusion_forecaster import FORMAT, FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
+from fusion_model.store_reasons import Reasons
 
 logger = logging.getLogger(__name__)
 
@@ -162,6 +164,8 @@ def refresh(
     forecasts are stored already adds nothing new. Each session is written in one transaction, so a
     refresh that was stopped goes on where it was.
 
+    Why the last session's forecasts are what they are is found and written beside them.
+
     Where every stored model knows something later than the first of these closes, one is trained as of
     that close first, alike: a forecast made with a later one would be hindsight.
 
@@ -185,10 +189,12 @@ def refresh(
         made = forecaster.predict(panel, session)
         found = judge(known, session, said, said=partial(_what_was_said, db, before, session))
         reports = load_expected_reports(db, session, sorted({said.ticker for said in made}))
+        reasons = _reasons(forecaster, panel, session) if session == last else []
         with facts.writing(db):
             store.save_forecasts(db, made, now)
             store.save_anomalies(db, found, now)
             store.save_expected_reports(db, reports, now)
+            store_reasons.save_reasons(db, reasons, now)
         forecasts += made
         anomalies += found
         progress("forecasting", done, len(wanted), session)
@@ -205,6 +211,65 @@ def _what_was_said(db: sqlite3.Connection, before: str, session: str, ticker: st
     posts = facts.load_posts(db, ticker, session_close(session), session_close(before))
     best = max(posts, key=lambda post: (post.score, post.available_at), default=None)
     return "" if best is None else post_text(best.title, best.body)
+
+
+def _reasons(forecaster: FusionForecaster, panel: Panel, session: str) -> list[Reasons]:
+    found = explain(forecaster, panel, session)
+    return store_reasons.reasons_by_ticker(
+        forecaster.model_version, session, found.attributions, found.counterfactuals, found.related
+    )
+
+
+def explain_ticker(
+    db: sqlite3.Connection,
+    models: Path,
+    ticker: str,
+    *,
+    as_of: str | None,
+    now: str,
+    progress: Progress = silent,
+) -> Reasons:
+    """Return why a ticker's stored forecasts of a close are what they are; found now where it is not stored.
+
+    ``as_of`` None: the newest close with forecasts. What is found now is stored for every ticker.
+
+    Raises
+    ------
+    BadInput
+        The ticker is unknown, has no forecast of that close, or the date is no session.
+    NoModel
+        The model that made the forecasts is no longer the one for that close.
+    """
+    if ticker not in set(facts.load_tickers(db)):
+        raise BadInput(f"no prices of {ticker} are stored; `barograph status` tells what is")
+    newest = store.last_forecast_session(db)
+    if newest is None:
+        raise NoModel("nothing has been forecast yet; run `barograph refresh` first")
+    session = resolve_session(db, as_of or newest)
+    forecasts = store.load_forecasts(db, session, tickers=[ticker])
+    if not forecasts:
+        raise BadInput(
+            f"there is no forecast of {ticker} as of {session} (it needs about a year of prices); "
+            f"`barograph refresh --as-of {session}` makes those of a close"
+        )
+    version = forecasts[0].model_version
+    stored = store_reasons.load_reasons(db, ticker, session)
+    if stored is not None and stored.model_version == version:
+        return stored
+    forecaster = load_forecaster(db, models, session)
+    if forecaster is None or forecaster.model_version != version:
+        raise NoModel(
+            f"the forecasts of {session} were made by {version}, and another model is the one for that close "
+            f"now; run `barograph refresh --as-of {session}` to forecast and explain it anew"
+        )
+    progress("reading the record", 0, 1)
+    panel = load_panel(db, session, scorer=forecaster.state.scorer)
+    progress("reading the record", 1, 1)
+    progress("asking the model", 0, 1)
+    found = _reasons(forecaster, panel, session)
+    progress("asking the model", 1, 1)
+    store_reasons.save_reasons(db, found, now)
+    return next(reasons for reasons in found if reasons.ticker == ticker)
 
 
 def _train_alike(

@@ -11,30 +11,32 @@ from dataclasses import replace
 
 import numpy as np
 
-from fusion_model.dataset.panel import CLOSE, HIGH, LOW, OPEN, Panel
+from fusion_model.dataset.panel import CLOSE, HIGH, LOW, OPEN, VOLUME, Panel
 from fusion_model.findings import HORIZONS
 
-RANGE_SESSIONS = 22  # own bars before, whose median range a still session takes
+QUIET_SESSIONS = 22  # own bars before, whose medians a still session takes
 
 
 def without_the_move(panel: Panel, session: str) -> Panel:
     """Return the panel as if no ticker's price had moved from the close before to that of a session.
 
-    Open and close stand at the close before, high and low as far apart as on the median of the ticker's
-    RANGE_SESSIONS bars before, half on either side. The volume stays, and a dividend of that day is left
-    out. A ticker without a bar that day or before stays as it is.
+    Open and close stand at the close before; range and volume are the medians of the ticker's QUIET_SESSIONS
+    bars before, high and low equally far from the close: a move leaves traces in both. A dividend of that
+    day is left out. A ticker without a bar that day or before stays as it is.
     """
     t = panel.position(session)
     ohlcv, dividend = panel.ohlcv.copy(), panel.dividend.copy()
     ratio = np.cumprod(panel.split_ratio, axis=0)
     for n in np.flatnonzero(panel.present[t]):
-        rows = np.flatnonzero(panel.present[:t, n])[-RANGE_SESSIONS:]
+        rows = np.flatnonzero(panel.present[:t, n])[-QUIET_SESSIONS:]
         if len(rows) == 0:
             continue
         close = ohlcv[rows[-1], n, CLOSE] * ratio[rows[-1], n] / ratio[t, n]
         half = 0.5 * float(np.median(np.log(ohlcv[rows, n, HIGH] / ohlcv[rows, n, LOW])))
         ohlcv[t, n, [OPEN, CLOSE]] = close
         ohlcv[t, n, HIGH], ohlcv[t, n, LOW] = close * np.exp(half), close * np.exp(-half)
+        volume = ohlcv[rows, n, VOLUME] * ratio[t, n] / ratio[rows, n]  # in shares of that session
+        ohlcv[t, n, VOLUME] = np.median(volume)
         dividend[t, n] = 0.0
     return replace(panel, ohlcv=ohlcv, dividend=dividend)
 

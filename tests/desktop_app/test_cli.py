@@ -500,3 +500,23 @@ def test_leak_alarms_need_a_history(barograph: Barograph, bars: Path) -> None:
     code, _, err = barograph("doctor", "--leaks")
     assert code == 4
     assert "leak alarms score at least 60 sessions" in err
+
+
+def test_explain_says_why_in_words_and_json_and_csv(barograph: Barograph, home: Path, tmp_path: Path) -> None:
+    """On stored reasons; what finds them is tested with the pipeline."""
+    from desktop_app.daily import MODELS_FOLDER
+    from fusion_model.store_reasons import save_reasons
+    from tests.desktop_app.facts import NOW, fill_home
+    from tests.desktop_app.test_why import reasons
+
+    with closing(open_home(fill_home(home))) as db:
+        save_reasons(db, [reasons()], NOW)
+    assert not (home / MODELS_FOLDER).exists()
+    code, out, _ = barograph("explain", "aaa")
+    assert code == 0
+    assert "wider than on an ordinary day of AAA" in out
+    assert "Report expected on Tue 23 Mar    adds 60 %" in out
+    code, out, _ = barograph("--json", "explain", "AAA", "--csv", str(tmp_path / "a.csv"))
+    assert (code, len(json.loads(out)["attributions"]), json.loads(out)["rows"]) == (0, 8, 10)
+    assert barograph("explain", "ZZZ")[0] == 4
+    assert barograph("explain", "AAA", "--as-of", "2021-03-12")[0] == 3  # no model is stored

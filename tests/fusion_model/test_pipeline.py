@@ -23,6 +23,7 @@ from fusion_model import pipeline, store
 from fusion_model.errors import CheckpointError, NoModel, NotEnoughHistory
 from fusion_model.evaluation.backtest import Forecaster
 from fusion_model.forecasting.baselines import baselines
+from fusion_model.store_reasons import load_reasons
 from tests.builders import SMALL, bars
 
 NOW = "2024-01-01T00:00:00Z"
@@ -64,6 +65,50 @@ def test_refresh_forecasts_every_ticker_and_horizon_once(
     again = pipeline.refresh(db, home / "models", as_of=None, now="2024-01-02T00:00:00Z")
     assert again.forecasts == report.forecasts
     assert db.execute("SELECT count(*) FROM forecast").fetchone() == before
+
+
+def test_refresh_finds_why_and_a_second_time_nothing_is_added(
+    db: sqlite3.Connection, home: Path, last: str
+) -> None:
+    pipeline.refresh(db, home / "models", as_of=None, now=NOW)
+    found = load_reasons(db, "AAA")
+    assert found is not None
+    assert (found.as_of_session, found.model_version) == (
+        last,
+        store.load_forecasts(db, last)[0].model_version,
+    )
+    before = db.execute("SELECT count(*) FROM reason").fetchone()
+    pipeline.refresh(db, home / "models", as_of=None, now=NOW)
+    assert db.execute("SELECT count(*) FROM reason").fetchone() == before
+
+
+def test_reasons_of_an_earlier_close_are_found_when_they_are_asked_for(
+    home: Path, last: str, tmp_path: Path
+) -> None:
+    shutil.copytree(home, tmp_path / "home")
+    models, before = tmp_path / "home" / "models", session_after(last, -1)
+    with closing(open_home(tmp_path / "home")) as db:
+        pipeline.refresh(db, models, as_of=None, sessions=2, now=NOW)
+        assert load_reasons(db, "BBB", before) is None
+        found = pipeline.explain_ticker(db, models, "BBB", as_of=before, now=NOW)
+        assert found == load_reasons(db, "BBB", before)
+        assert found.as_of_session == before
+
+
+@pytest.mark.parametrize(
+    ("ticker", "as_of", "message"),
+    [
+        ("ZZZ", None, "no prices of ZZZ"),
+        ("AAA", FIRST, "no forecast of AAA"),
+        ("AAA", "2016-01-03", "not a trading session"),
+    ],
+)
+def test_what_cannot_be_explained_is_told(
+    db: sqlite3.Connection, home: Path, ticker: str, as_of: str | None, message: str
+) -> None:
+    pipeline.refresh(db, home / "models", as_of=None, now=NOW)
+    with pytest.raises(BadInput, match=message):
+        pipeline.explain_ticker(db, home / "models", ticker, as_of=as_of, now=NOW)
 
 
 def test_a_close_before_every_model_gets_one_of_its_own(

@@ -60,21 +60,35 @@ def standardised_outcomes(panel: Panel, horizon: int) -> FloatArray:
     own bars. NaN without a bar at either end, and before SETTLED own returns. Each row hangs on itself and
     earlier rows alone.
     """
-    from scipy.signal import lfilter
-
     T, N = panel.present.shape
-    volatility = np.full((T, N), np.nan)
-    for n in range(N):
-        rows = np.flatnonzero(np.isfinite(panel.log_returns[:, n]))
-        squares = panel.log_returns[rows, n] ** 2
-        weight = 1.0 - EWMA_DECAY ** np.arange(1, len(rows) + 1)
-        variance = lfilter([1.0 - EWMA_DECAY], [1.0, -EWMA_DECAY], squares) / weight
-        volatility[rows[SETTLED - 1 :], n] = np.sqrt(variance)[SETTLED - 1 :]
-    scale = np.maximum(volatility, VOLATILITY_FLOOR) * np.sqrt(horizon)
+    scale = np.stack([_volatility(panel.log_returns[:, n]) for n in range(N)], axis=1) * np.sqrt(horizon)
     ended = np.full((T, N), np.nan)
     if horizon < T:
         ended[horizon:] = (panel.forward_returns(horizon) / scale)[:-horizon]
     return ended
+
+
+def standardised_paths(
+    panel: Panel, ticker: str, horizon: int, rows: np.ndarray[tuple[int], np.dtype[np.intp]]
+) -> FloatArray:
+    """Return (S, h): how a ticker came to its ``standardised_outcomes`` at rows (S,), step by step."""
+    returns = panel.log_returns[:, panel.tickers.index(ticker)]
+    wealth = np.cumsum(np.nan_to_num(returns))
+    start = rows - horizon
+    moved = wealth[start[:, None] + np.arange(1, horizon + 1)] - wealth[start][:, None]
+    return np.asarray(moved / (_volatility(returns)[start] * np.sqrt(horizon))[:, None])
+
+
+def _volatility(returns: FloatArray) -> FloatArray:
+    """Return (T,) the exponentially weighted volatility of a ticker's own bars, NaN before it settles."""
+    from scipy.signal import lfilter
+
+    rows = np.flatnonzero(np.isfinite(returns))
+    weight = 1.0 - EWMA_DECAY ** np.arange(1, len(rows) + 1)
+    variance = lfilter([1.0 - EWMA_DECAY], [1.0, -EWMA_DECAY], returns[rows] ** 2) / weight
+    volatility = np.full(len(returns), np.nan)
+    volatility[rows[SETTLED - 1 :]] = np.maximum(np.sqrt(variance)[SETTLED - 1 :], VOLATILITY_FLOOR)
+    return volatility
 
 
 def joint_scenarios(

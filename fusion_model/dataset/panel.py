@@ -275,6 +275,21 @@ def load_expected_reports(db: sqlite3.Connection, as_of: str, tickers: Sequence[
     return expected_reports(rows, reach, [session_close(session) for session in reach], as_of)
 
 
+def load_macro_levels(
+    db: sqlite3.Connection, as_of: str, sessions: Sequence[str]
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Return the series and (T, M): what was known at a close of each session's own figure, else NaN.
+
+    A figure stands at the session it was observed on, not at the one that first knew it: for looking back at
+    what moved together, never for a forecast. The newest vintage known then counts.
+    """
+    values: dict[str, dict[str, float]] = {}
+    for series_id, observed_on, value, _ in store.load_macro(db, session_close(as_of)):
+        values.setdefault(series_id, {})[observed_on] = value
+    levels = [[of.get(session, np.nan) for session in sessions] for of in values.values()]
+    return tuple(values), np.array(levels, dtype=np.float64).reshape(len(values), len(sessions)).T
+
+
 def _sentiment_by_session(
     db: sqlite3.Connection, sessions: Sequence[str], tickers: Sequence[str], known_at: str, scorer: str
 ) -> FloatArray:

@@ -5,12 +5,13 @@ Shapes: N tickers, T sessions, L sessions of a segment, F, S, M features, H hori
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fusion_model.dataset.features import Features, Float32Array
+from fusion_model.dataset.features import PRICE_FEATURES, Features, Float32Array
 from fusion_model.dataset.panel import FloatArray, Panel
 from fusion_model.dataset.stock_graph import Related, StockGraph
 from fusion_model.errors import NotEnoughHistory
@@ -87,6 +88,64 @@ def scale_features(features: Features, scaling: Scaling, graph: StockGraph | Non
         macro=np.clip(macro, -MACRO_CLIP, MACRO_CLIP).astype(np.float32),
         ready=np.ascontiguousarray(ready.T),
         graph=graph,
+    )
+
+
+@dataclass(frozen=True)
+class SeenRange:
+    """The inputs of a session beside the range of all that a model was trained on.
+
+    Attributes
+    ----------
+    features : tuple of F str
+    values : ndarray (N, F)
+        Of each ticker at the session, unscaled; NaN where a ticker has no features then.
+    low, high : ndarray (F,)
+        Over every ticker and session of the training.
+    trained_through : str
+        The last session of the training.
+    """
+
+    features: tuple[str, ...]
+    tickers: tuple[str, ...]
+    values: FloatArray
+    low: FloatArray
+    high: FloatArray
+    trained_through: str
+
+
+def seen_range(
+    data: NetworkInput, scaling: Scaling, panel: Panel, session: str, trained: Sequence[str], through: str
+) -> SeenRange:
+    """Compare the price features of a session with those of the ``trained`` tickers up to ``through``.
+
+    Raises
+    ------
+    NotEnoughHistory
+        The panel does not hold the session, or nothing of the training.
+    """
+    columns = [n for n, ticker in enumerate(panel.tickers) if ticker in set(trained)]
+    stop = bisect_right(panel.sessions, through)
+    low = np.full(data.price.shape[2], np.inf, dtype=np.float32)
+    high = -low
+    for n in columns:
+        rows = data.price[n, :stop][data.ready[n, :stop]]
+        if len(rows):
+            low, high = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
+    if not np.isfinite(low).all():
+        raise NotEnoughHistory(
+            f"the record holds nothing of what the model was trained on, through {through}"
+        )
+    row = panel.position(session)
+    today = np.where(data.ready[:, row, None], data.price[:, row], np.nan)
+    mean, deviation = scaling.price_mean.astype(np.float64), scaling.price_std.astype(np.float64)
+    return SeenRange(
+        features=PRICE_FEATURES,
+        tickers=panel.tickers,
+        values=today * deviation + mean,
+        low=low * deviation + mean,
+        high=high * deviation + mean,
+        trained_through=through,
     )
 
 

@@ -35,10 +35,12 @@ from fusion_model.dataset.stock_graph import EDGE_FEATURES, StockGraph
 from fusion_model.dataset.windows import (
     NetworkInput,
     Scaling,
+    SeenRange,
     Split,
     fit_scaling,
     purged_split,
     scale_features,
+    seen_range,
     standardised_targets,
 )
 from fusion_model.distribution import as_forecasts, probability_of_rise
@@ -243,6 +245,18 @@ class FusionForecaster:
             Nothing was trained.
         """
         return self._prepare(panel)
+
+    def seen_range(self, panel: Panel, session: str) -> SeenRange:
+        """Return the price features of a session beside the range of all that the model was trained on.
+
+        Raises
+        ------
+        NoModel, NotEnoughHistory
+            As ``predict``.
+        """
+        state = self.state
+        data = self._prepare(panel).data
+        return seen_range(data, state.scaling, panel, session, state.history_tickers, state.as_of_session)
 
     def related_stocks(self, panel: Panel, session: str) -> dict[str, tuple[tuple[str, float], ...]]:
         """Return each ticker's neighbours at a session and how strongly they are read, strongest first.

@@ -21,6 +21,7 @@ from collectors.market_calendar import utc_now
 from desktop_app import store as choices
 from desktop_app.commands.explain import explain
 from desktop_app.commands.portfolio import portfolio
+from desktop_app.commands.risk import risk
 from desktop_app.context import (
     SESSION,
     Context,
@@ -33,7 +34,7 @@ from desktop_app.context import (
     redacting,
     whole_number,
 )
-from desktop_app.daily import daily_jobs
+from desktop_app.daily import daily_jobs, held_shares
 from desktop_app.settings import PARTS, load_settings
 from desktop_app.terminal import DEFECT, INTERRUPTED, Voice, exit_code_of, table
 from fusion_model.findings import HORIZONS
@@ -407,7 +408,13 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
 
     with context.database() as db:
         report = pipeline.refresh(
-            db, context.models, as_of=chosen_session(as_of), sessions=sessions, now=utc_now(), progress=tell
+            db,
+            context.models,
+            as_of=chosen_session(as_of),
+            sessions=sessions,
+            shares=held_shares(db) if as_of is None else {},
+            now=utc_now(),
+            progress=tell,
         )
         last = report.sessions[-1]
         alerts = [
@@ -418,6 +425,10 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
     context.voice.say(forecast_table([f for f in report.forecasts if f.as_of_session == last]))
     for alert in alerts:
         context.voice.say(f"Unusual: {alert.ticker}, {alert.reason}")
+    for unseen in report.risk.unseen:
+        context.voice.say(unseen.sentence)
+    for note in report.notes:
+        context.voice.say(note)
     return {
         "as_of_session": last,
         "sessions": len(report.sessions),
@@ -426,6 +437,9 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
         "alerts": [
             {"ticker": alert.ticker, "p_value": alert.p_value, "reason": alert.reason} for alert in alerts
         ],
+        "risk_reports": len(report.risk.reports),
+        "unseen_inputs": len(report.risk.unseen),
+        "notes": report.notes,
         "model_version": report.model_version,
     }
 
@@ -780,6 +794,7 @@ def schedule_in_words(holder: object | None) -> str:
 
 
 barograph.add_command(portfolio)
+barograph.add_command(risk)
 
 
 # Running ------------------------------------------------------------------------------------------

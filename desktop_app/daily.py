@@ -25,7 +25,7 @@ from collectors.timetable import (
 )
 from desktop_app.secrets import hide_keys, load_secret, require_secret
 from desktop_app.settings import load_settings
-from desktop_app.store import load_watchlist, open_home
+from desktop_app.store import load_holdings, load_watchlist, open_home
 
 MODELS_FOLDER = "models"  # of a home: checkpoints, and FinBERT
 
@@ -86,13 +86,17 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
     def refresh(db: sqlite3.Connection, now: str) -> CollectReport:
         from fusion_model import pipeline
 
-        forecasts, sessions = 0, list[str]()
+        forecasts, sessions, notes = 0, list[str](), list[str]()
         for as_of, count in uncovered(db):
-            report = pipeline.refresh(db, models, as_of=as_of, sessions=count, now=now, progress=tell)
+            held = held_shares(db) if as_of == facts.last_session(db) else {}  # they are of today
+            report = pipeline.refresh(
+                db, models, as_of=as_of, sessions=count, shares=held, now=now, progress=tell
+            )
+            notes += report.notes
             forecasts += len(report.forecasts)
             sessions += report.sessions
         earlier = f" and {len(sessions) - 1} sessions since {sessions[0]}" if len(sessions) > 1 else ""
-        return CollectReport(rows=forecasts, messages=(f"as of {sessions[-1]}{earlier}",))
+        return CollectReport(rows=forecasts, messages=(f"as of {sessions[-1]}{earlier}", *notes))
 
     settings = load_settings(home)
     jobs = [
@@ -150,6 +154,11 @@ def next_runs(db: sqlite3.Connection, home: Path, now: str) -> dict[str, str]:
     jobs = daily_jobs(home, silent)
     runs = facts.load_unsettled_runs(db, [CLOCK, *(job.name for job in jobs)], latest_believed(now))
     return {one.job: one.at for one in outlook(jobs, runs, now) if one.at is not None}
+
+
+def held_shares(db: sqlite3.Connection) -> dict[str, float]:
+    """Return what the person holds: shares of today by ticker."""
+    return {holding.ticker: holding.shares for holding in load_holdings(db)}
 
 
 def _watched(db: sqlite3.Connection) -> list[str]:

@@ -7,9 +7,10 @@ import math
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, fields
 from itertools import accumulate
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from collectors.errors import BadInput, ConfigurationError
 from collectors.store import load_actions, load_bars, load_posts_with_scores, load_tickers
@@ -275,6 +276,17 @@ def _fixed(value: float | None, decimals: int) -> str:
 def _safe(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def export_rows(out: Path, rows: Sequence[Any], excel: bool = False) -> int:
+    """Write findings of one kind (dataclasses, at least one) by their fields; return the rows written.
+
+    Raises
+    ------
+    ConfigurationError
+        The file cannot be written.
+    """
+    return _write(out, [field.name for field in fields(rows[0])], map(astuple, rows), excel)
 
 
 def _write(out: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]], excel: bool) -> int:

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,12 @@ from fusion_model.forecasting.boosted_trees import LightGbmQuantiles, TreesConfi
 from fusion_model.forecasting.explain import explain
 from fusion_model.forecasting.fusion_forecaster import FORMAT, FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
+from fusion_model.pipeline_risk import (
+    RiskFindings,
+    find_stock_risk,
+    portfolio_beside_stocks,
+    save_findings,
+)
 from fusion_model.store_reasons import Reasons
 
 logger = logging.getLogger(__name__)
@@ -66,6 +72,8 @@ class RefreshReport:
     forecasts: tuple[Forecast, ...]
     anomalies: tuple[Anomaly, ...]
     model_version: str
+    risk: RiskFindings  # of the last session
+    notes: tuple[str, ...]  # what could not be told, and why
 
 
 def train(
@@ -156,9 +164,12 @@ def refresh(
     as_of: str | None,
     now: str,
     sessions: int = 1,
+    shares: Mapping[str, float] | None = None,
     progress: Progress = silent,
 ) -> RefreshReport:
     """Forecast as of a close, and judge that session against what had been forecast for it.
+
+    Of the last session the risk of every stock is found too, and that of ``shares``, numbers by ticker.
 
     ``sessions`` > 1 does the same for the sessions before it, each as of its own close; a session whose
     forecasts are stored already adds nothing new. Each session is written in one transaction, so a
@@ -183,6 +194,7 @@ def refresh(
     known = measured(panel, sessions)
     forecasts: list[Forecast] = []
     anomalies: list[Anomaly] = []
+    risk, notes = RiskFindings(), list[str]()
     for done, session in enumerate(wanted, start=1):
         before = panel.sessions[panel.position(session) - 1]
         said = store.load_forecasts(db, before) or forecaster.predict(panel, before)
@@ -190,7 +202,12 @@ def refresh(
         found = judge(known, session, said, said=partial(_what_was_said, db, before, session))
         reports = load_expected_reports(db, session, sorted({said.ticker for said in made}))
         reasons = _reasons(forecaster, panel, session) if session == last else []
+        if session == last:
+            risk, note = _risk(db, forecaster, panel, made, shares or {})
+            notes += [note] if note else []
         with facts.writing(db):
+            if session == last:
+                save_findings(db, risk, now)
             store.save_forecasts(db, made, now)
             store.save_anomalies(db, found, now)
             store.save_expected_reports(db, reports, now)
@@ -203,6 +220,8 @@ def refresh(
         forecasts=tuple(forecasts),
         anomalies=tuple(anomalies),
         model_version=forecaster.model_version,
+        risk=risk,
+        notes=tuple(notes),
     )
 
 
@@ -270,6 +289,18 @@ def explain_ticker(
     progress("asking the model", 1, 1)
     store_reasons.save_reasons(db, found, now)
     return next(reasons for reasons in found if reasons.ticker == ticker)
+
+
+def _risk(
+    db: sqlite3.Connection,
+    forecaster: FusionForecaster,
+    panel: Panel,
+    made: Sequence[Forecast],
+    shares: Mapping[str, float],
+) -> tuple[RiskFindings, str]:
+    """Find the risk at the panel's last session; the sentence is empty, or says what could not be told."""
+    seen = forecaster.seen_range(panel, panel.sessions[-1])
+    return portfolio_beside_stocks(db, panel, made, find_stock_risk(db, panel, made, seen), shares)
 
 
 def _train_alike(

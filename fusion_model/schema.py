@@ -11,6 +11,15 @@ migrations = Migrations("fusion_model")
 
 REASON_TABLES = ("reason", "attribution", "counterfactual", "related_stock")
 ORDER_TABLES = ("proposed_order", "fill", "order_end")
+RISK_TABLES = (
+    "risk_report",
+    "risk_component",
+    "risk_tail_session",
+    "risk_factor",
+    "risk_episode",
+    "unseen_input",
+    "risk_test",
+)
 FINDING_TABLES = (
     "forecast",
     "anomaly",
@@ -19,6 +28,7 @@ FINDING_TABLES = (
     "expected_report",
     *REASON_TABLES,
     *ORDER_TABLES,
+    *RISK_TABLES,
 )
 
 
@@ -255,3 +265,120 @@ def m005_wider_anomalies(db: Database) -> None:
         """,
     )
     run_script(db, APPEND_ONLY.format(table="anomaly"))
+
+
+@migrations()
+def m006_risk(db: Database) -> None:
+    """What may be lost, by whom, along with what, and whether such losses came as often as was said."""
+    run_script(
+        db,
+        """
+        CREATE TABLE risk_report (
+            id INTEGER PRIMARY KEY,
+            subject TEXT NOT NULL,
+            as_of_session TEXT NOT NULL,
+            horizon INTEGER NOT NULL,
+            target_session TEXT NOT NULL,
+            value REAL NOT NULL,
+            volatility REAL NOT NULL CHECK (volatility >= 0),
+            var_95 REAL NOT NULL,
+            es_95 REAL NOT NULL,
+            var_99 REAL NOT NULL,
+            es_99 REAL NOT NULL,
+            var_999 REAL NOT NULL,
+            tail_shape REAL NOT NULL,
+            drawdown_95 REAL,
+            model_version TEXT NOT NULL,
+            found_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX risk_report_by_subject ON risk_report (subject, as_of_session, horizon);
+        CREATE INDEX risk_report_by_session ON risk_report (as_of_session);
+        CREATE TABLE risk_component (
+            id INTEGER PRIMARY KEY,
+            subject TEXT NOT NULL,
+            as_of_session TEXT NOT NULL,
+            horizon INTEGER NOT NULL,
+            ticker TEXT NOT NULL,
+            weight REAL NOT NULL,
+            volatility_part REAL NOT NULL,
+            es_95_part REAL NOT NULL,
+            es_99_part REAL NOT NULL,
+            tail_return REAL NOT NULL,
+            found_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX risk_component_by_subject ON risk_component (subject, as_of_session, horizon, ticker);
+        CREATE TABLE risk_tail_session (
+            id INTEGER PRIMARY KEY,
+            subject TEXT NOT NULL,
+            as_of_session TEXT NOT NULL,
+            horizon INTEGER NOT NULL,
+            first_session TEXT NOT NULL,
+            last_session TEXT NOT NULL,
+            change REAL NOT NULL,
+            found_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX risk_tail_session_by_subject ON risk_tail_session (subject, as_of_session, horizon);
+        CREATE TABLE risk_factor (
+            id INTEGER PRIMARY KEY,
+            subject TEXT NOT NULL,
+            as_of_session TEXT NOT NULL,
+            factor TEXT NOT NULL,
+            beta REAL NOT NULL,
+            standard_error REAL NOT NULL,
+            sessions INTEGER NOT NULL,
+            found_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX risk_factor_by_subject ON risk_factor (subject, as_of_session, factor);
+        CREATE TABLE risk_episode (
+            id INTEGER PRIMARY KEY,
+            subject TEXT NOT NULL,
+            as_of_session TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('episode', 'worst_week', 'deepest_drawdown')),
+            name TEXT NOT NULL,
+            first_session TEXT NOT NULL,
+            last_session TEXT NOT NULL,
+            change REAL NOT NULL,
+            drawdown REAL NOT NULL,
+            covered REAL NOT NULL,
+            found_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX risk_episode_by_subject ON risk_episode (subject, kind, name);
+        CREATE TABLE unseen_input (
+            id INTEGER PRIMARY KEY,
+            as_of_session TEXT NOT NULL,
+            ticker TEXT NOT NULL,
+            feature TEXT NOT NULL,
+            value REAL NOT NULL,
+            low REAL NOT NULL,
+            high REAL NOT NULL,
+            model_version TEXT NOT NULL,
+            sentence TEXT NOT NULL,
+            found_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX unseen_input_by_session ON unseen_input (as_of_session, ticker, feature);
+        CREATE TABLE risk_test (
+            id INTEGER PRIMARY KEY,
+            run TEXT NOT NULL,
+            model TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            horizon INTEGER NOT NULL,
+            share REAL NOT NULL,
+            first_session TEXT NOT NULL,
+            last_session TEXT NOT NULL,
+            sessions INTEGER NOT NULL,
+            exceptions INTEGER NOT NULL,
+            mean_var REAL NOT NULL,
+            mean_es REAL NOT NULL,
+            kupiec_p REAL NOT NULL,
+            independence_p REAL NOT NULL,
+            conditional_p REAL NOT NULL,
+            z1 REAL,
+            z1_p REAL,
+            z2 REAL NOT NULL,
+            z2_p REAL NOT NULL,
+            tested_at TEXT NOT NULL
+        ) STRICT;
+        """,
+    )
+    for table in RISK_TABLES:
+        run_script(db, APPEND_ONLY.format(table=table))

@@ -146,6 +146,28 @@ def with_bars_only_from(panel: Panel, column: int, row: int) -> Panel:
     return replace(panel, ohlcv=ohlcv)
 
 
+def with_sessions_added(panel: Panel, returns: FloatArray) -> Panel:
+    """Return a panel of prices alone with sessions more at its end, of these log returns (T, N)."""
+    added = len(returns)
+    last = np.repeat(panel.ohlcv[-1:], added, axis=0)
+    last[:, :, :4] = panel.ohlcv[-1, :, 3][None, :, None] * np.exp(np.cumsum(returns, axis=0))[:, :, None]
+    last[:, :, 1] *= 1.001
+    last[:, :, 2] *= 0.999
+
+    def longer(values: FloatArray) -> FloatArray:
+        return np.concatenate([values, np.repeat(values[-1:], added, axis=0)])
+
+    return replace(
+        panel,
+        sessions=(*panel.sessions, *sessions_from(panel.sessions[-1], added + 1)[1:]),
+        ohlcv=np.concatenate([panel.ohlcv, last]),
+        split_ratio=longer(panel.split_ratio),
+        dividend=longer(panel.dividend),
+        sentiment=longer(panel.sentiment),
+        macro=longer(panel.macro),
+    )
+
+
 def panel_bytes(panel: Panel) -> dict[str, object]:
     """Return everything a panel holds, arrays as bytes with their shapes."""
     arrays = ("ohlcv", "split_ratio", "dividend", "sentiment", "macro", "co_mentions")

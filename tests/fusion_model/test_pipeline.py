@@ -20,11 +20,17 @@ from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import session_after
 from desktop_app.store import open_home
 from fusion_model import pipeline, store
+from fusion_model.advice.novelty import unseen_inputs
+from fusion_model.dataset.panel import load_panel
 from fusion_model.errors import CheckpointError, NoModel, NotEnoughHistory
 from fusion_model.evaluation.backtest import Forecaster
+from fusion_model.findings import HORIZONS
 from fusion_model.forecasting.baselines import baselines
+from fusion_model.pipeline_risk import backtest_risk
+from fusion_model.risk_findings import RiskComponent, RiskReport
 from fusion_model.store_reasons import load_reasons
-from tests.builders import SMALL, bars
+from fusion_model.store_risk import last_portfolio, load_risk
+from tests.builders import SMALL, bars, with_sessions_added
 
 NOW = "2024-01-01T00:00:00Z"
 FIRST, COUNT = "2016-01-04", 760
@@ -328,3 +334,70 @@ def test_every_forecaster_can_travel_to_a_worker() -> None:
     for name, make in pipeline.forecasters(progress=lambda *_: None).items():
         arrived: Callable[[], Forecaster] = pickle.loads(pickle.dumps(make))
         assert arrived().model_version == make().model_version, name
+
+
+# Risk ---------------------------------------------------------------------------------------------
+
+
+def test_refresh_finds_the_risk_of_every_stock_and_of_what_is_held(
+    db: sqlite3.Connection, home: Path, last: str
+) -> None:
+    report = pipeline.refresh(
+        db, home / "models", as_of=None, sessions=2, shares={"AAA": 10.0, "BBB": 4.0}, now=NOW
+    )
+    assert report.notes == ()
+    stocks = load_risk(db, RiskReport, last, TICKERS)
+    assert {(one.subject, one.horizon) for one in stocks} == {(t, h) for t in TICKERS for h in HORIZONS}
+    subject, session = last_portfolio(db) or ("", "")
+    assert session == last
+    held = load_risk(db, RiskReport, last, [subject])
+    assert [one.horizon for one in held] == list(HORIZONS)
+    assert held[0].value == pytest.approx(
+        10 * report.forecasts[-12].last_close + 4 * report.forecasts[-9].last_close
+    )
+    assert len(load_risk(db, RiskComponent, last, [subject])) == 2 * len(HORIZONS)
+
+
+def test_holdings_that_cannot_be_judged_are_told_and_stop_nothing(
+    db: sqlite3.Connection, home: Path, last: str
+) -> None:
+    report = pipeline.refresh(db, home / "models", as_of=None, shares={"XYZ": 1.0}, now=NOW)
+    assert len(report.forecasts) == len(TICKERS) * len(HORIZONS)
+    assert report.notes == (
+        "The risk of what you hold could not be told: XYZ has no close at that session: import or collect "
+        "its prices first",
+    )
+
+
+def test_a_model_has_seen_all_it_was_trained_on_and_not_a_session_without_equal(
+    db: sqlite3.Connection, home: Path, last: str
+) -> None:
+    forecaster = pipeline.load_forecaster(db, home / "models", last)
+    assert forecaster is not None
+    panel = load_panel(db, last)
+    assert unseen_inputs(forecaster.seen_range(panel, last), last, "v") == []
+
+    steps = np.zeros((4, len(TICKERS)))
+    steps[-1, 0] = -0.5
+    later = with_sessions_added(panel, steps)
+    found = unseen_inputs(forecaster.seen_range(later, later.sessions[-1]), later.sessions[-1], "v")
+    fell = [one for one in found if (one.ticker, one.feature) == ("AAA", "leverage")]
+    assert len(fell) == 1
+    assert fell[0].value < fell[0].low
+    assert f"through {last}" in fell[0].sentence
+
+
+def test_the_risk_of_a_backtest_is_tested_and_kept(db: sqlite3.Connection, last: str, tmp_path: Path) -> None:
+    """MIN_HISTORY is more than this record holds: so the portfolio is refused by name."""
+    out = tmp_path / "bt.csv"
+    pipeline.backtest(
+        db,
+        first=session_after(last, -60),
+        last=last,
+        out=out,
+        models=["historical_simulation", "ewma_fhs"],
+        refit="never",
+        horizons=(1,),
+    )
+    with pytest.raises(BadInput, match="have 1000 sessions of prices before"):
+        backtest_risk(db, out, now=NOW)

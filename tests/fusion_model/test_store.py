@@ -29,7 +29,10 @@ from fusion_model.findings import (
 )
 from fusion_model.schema import FINDING_TABLES
 from fusion_model.store_reasons import reasons_by_ticker, save_reasons
+from fusion_model.store_risk import save_risk, save_risk_tests
 from tests.builders import forecast_of
+from tests.fusion_model.test_store_risk import COMPONENT, EPISODE, FACTOR, TAIL, TEST, UNSEEN
+from tests.fusion_model.test_store_risk import REPORT as REPORT_OF_RISK
 
 FIRST = forecast_of("KO", "2020-01-02", "2020-01-03")
 AGAIN = forecast_of("KO", "2020-01-02", "2020-01-03", sigma=0.02, version="fusion-2")
@@ -69,6 +72,9 @@ def filled(db: sqlite3.Connection) -> sqlite3.Connection:
     save_reasons(db, reasons_by_ticker("fusion-1", "2020-01-02", [MOVED], [OTHERWISE], [NEAR]), MADE)
     store_orders.save_orders(db, [ORDER, replace(ORDER, order_id="bg-2")])
     store_orders.save_outcomes(db, [FILL], [OrderEnd("bg-2", "paper", "expired", "", LATER)], LATER)
+    for found in (REPORT_OF_RISK, COMPONENT, TAIL, FACTOR, EPISODE, UNSEEN):
+        save_risk(db, [found], MADE)
+    save_risk_tests(db, [TEST], "walk.csv", LATER)
     return db
 
 

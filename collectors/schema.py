@@ -192,6 +192,33 @@ def m005_quotes(db: Database) -> None:
     )
 
 
+@migrations()
+def m006_tally(db: Database) -> None:
+    """Sums over facts that grow with them in the same transaction, so that nobody counts millions of rows."""
+    run_script(
+        db,
+        """
+        CREATE TABLE tally (
+            kind TEXT NOT NULL CHECK (kind IN ('prices', 'posts', 'community', 'scores', 'looked at')),
+            name TEXT NOT NULL,
+            rows INTEGER NOT NULL,
+            first TEXT NOT NULL,
+            last TEXT NOT NULL,
+            PRIMARY KEY (kind, name)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO tally
+            SELECT 'prices', source, count(*), min(session), max(session) FROM price_bar GROUP BY source
+            UNION ALL
+            SELECT 'posts', source, count(*), min(available_at), max(available_at) FROM post GROUP BY source
+            UNION ALL
+            SELECT 'community', source || '/' || community, count(*), min(created_at), max(created_at)
+            FROM post GROUP BY source, community
+            UNION ALL
+            SELECT 'scores', scorer, count(*), '', '' FROM post_sentiment GROUP BY scorer;
+        """,
+    )
+
+
 FIRST_TABLES = (
     "price_bar",
     "corporate_action",
@@ -203,6 +230,7 @@ FIRST_TABLES = (
     "job_run",
 )
 FACT_TABLES = (*FIRST_TABLES, "price_flag", "post_text", "quote")
+SUMS = ("tally",)
 
 
 def run_script(db: Database, script: str) -> None:

@@ -161,6 +161,7 @@ def _migrate(db: sqlite3.Connection, path: Path, sets: Sequence[Migrations]) -> 
     from sqlite_utils import Database
 
     wrapped = Database(db)
+    behind, is_new = [], True
     for migrations in sets:
         known = {migration.name for migration in migrations._migrations}
         applied = {migration.name for migration in migrations.applied(wrapped)}
@@ -169,10 +170,11 @@ def _migrate(db: sqlite3.Connection, path: Path, sets: Sequence[Migrations]) -> 
                 f"{path} was written by a newer Barograph (it has {sorted(applied - known)[0]}); "
                 "update the program"
             )
-        if applied == known:
-            continue
-        if applied:
-            _back_up(db, path)
+        is_new = is_new and not applied
+        behind += [migrations] if applied != known else []
+    if behind and not is_new:
+        _back_up(db, path)
+    for migrations in behind:
         with writing(db):  # two programs may open a new home at the same time
             for migration in migrations.pending(wrapped):
                 migration.fn(wrapped)
@@ -251,9 +253,12 @@ def save_bars_of(
         ]
     else:
         rows = zip(repeat(ticker), sessions, *prices, repeat(source), known_at)
-    return _insert_rows(
-        db, "price_bar (ticker, session, open, high, low, close, volume, source, available_at)", rows
-    )
+    with writing(db):
+        added = _insert_rows(
+            db, "price_bar (ticker, session, open, high, low, close, volume, source, available_at)", rows
+        )
+        _add_up(db, "prices", source, added, sessions)
+    return added
 
 
 Bar = tuple[float, ...]  # open, high, low, close, volume
@@ -343,16 +348,22 @@ def save_posts(db: sqlite3.Connection, posts: Iterable[Post], mentions: Iterable
 
     The first version of a post is the one that could be known: a later edit changes nothing here.
     """
+    by_community: dict[tuple[str, str], list[Post]] = defaultdict(list)
+    for post in posts:
+        by_community[post.source, post.community].append(post)
+    total = 0
     with writing(db):
-        before = db.total_changes
-        db.executemany(
-            "INSERT INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", map(astuple, posts)
-        )
-        added = db.total_changes - before
+        for (source, community), some in by_community.items():
+            added = _insert_new(
+                db, "INSERT INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", some
+            )
+            _add_up(db, "posts", source, added, [post.available_at for post in some])
+            _add_up(db, "community", f"{source}/{community}", added, [post.created_at for post in some])
+            total += added
         db.executemany(
             "INSERT INTO post_mention VALUES (?, ?) ON CONFLICT DO NOTHING", map(astuple, mentions)
         )
-    return added
+    return total
 
 
 def blank_posts(db: sqlite3.Connection, post_ids: Iterable[str]) -> int:
@@ -377,14 +388,29 @@ def save_sentiment(
 
     ``texts`` are the hashes of what was scored, by which later copies get the same score.
     """
+    by_scorer: dict[str, list[PostSentiment]] = defaultdict(list)
+    for score in scores:
+        by_scorer[score.scorer].append(score)
+    total = 0
     with writing(db):
         db.executemany("INSERT INTO post_text VALUES (?, ?) ON CONFLICT DO NOTHING", map(astuple, texts))
-        before = db.total_changes
-        db.executemany(
-            "INSERT INTO post_sentiment VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            map(astuple, scores),
+        for scorer, some in by_scorer.items():
+            added = _insert_new(
+                db, "INSERT INTO post_sentiment VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", some
+            )
+            _add_up(db, "scores", scorer, added, [""])
+            total += added
+    return total
+
+
+def note_looked_at(db: sqlite3.Connection, scorer: str, posts: int) -> None:
+    """Record that a scorer has nothing left to do among the first so many posts of the record."""
+    with writing(db):
+        db.execute(
+            "INSERT INTO tally VALUES ('looked at', ?, ?, '', '') ON CONFLICT DO UPDATE "
+            "SET rows = max(rows, excluded.rows)",
+            (scorer, posts),
         )
-        return db.total_changes - before
 
 
 def save_macro(db: sqlite3.Connection, observations: Iterable[MacroObservation], recorded_at: str) -> int:
@@ -442,6 +468,16 @@ def save_job_run(db: sqlite3.Connection, run: JobRun) -> None:
             "INSERT INTO job_run (job, started_at, finished_at, outcome, rows, message) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             astuple(run),
+        )
+
+
+def _add_up(db: sqlite3.Connection, kind: str, name: str, added: int, dates: Sequence[str]) -> None:
+    """Let a tally follow rows that were added, in their transaction; ``dates`` of all that was said."""
+    if dates:
+        db.execute(
+            "INSERT INTO tally VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows, "
+            "first = min(first, excluded.first), last = max(last, excluded.last)",
+            (kind, name, added, min(dates), max(dates)),
         )
 
 
@@ -694,15 +730,27 @@ def has_bars(db: sqlite3.Connection, ticker: str) -> bool:
 def load_tickers(db: sqlite3.Connection, known_at: str = "9999") -> list[str]:
     """Return the tickers that have at least one bar known at an instant, sorted."""
     rows = db.execute(
-        "SELECT DISTINCT ticker FROM price_bar WHERE available_at <= ? ORDER BY ticker", (known_at,)
+        f"{_NAMES} SELECT ticker FROM name WHERE EXISTS (SELECT 1 FROM price_bar "
+        "WHERE price_bar.ticker = name.ticker AND available_at <= ?) ORDER BY ticker",
+        (known_at,),
     )
     return [row[0] for row in rows]
+
+
+# The tickers with bars, one step in the index each; a DISTINCT would read every bar.
+_NAMES = (
+    "WITH RECURSIVE name(ticker) AS (SELECT min(ticker) FROM price_bar UNION ALL "
+    "SELECT (SELECT min(ticker) FROM price_bar WHERE ticker > name.ticker) FROM name "
+    "WHERE name.ticker IS NOT NULL)"
+)
 
 
 def last_session(db: sqlite3.Connection, known_at: str = "9999") -> str | None:
     """Return the newest session with a bar known at an instant, or None without bars."""
     row: tuple[str | None] = db.execute(
-        "SELECT max(session) FROM price_bar WHERE available_at <= ?", (known_at,)
+        f"{_NAMES} SELECT max((SELECT session FROM price_bar WHERE price_bar.ticker = name.ticker "
+        "AND available_at <= ? ORDER BY session DESC LIMIT 1)) FROM name",
+        (known_at,),
     ).fetchone()
     return row[0]
 
@@ -717,10 +765,10 @@ def last_session_of(db: sqlite3.Connection, ticker: str, source: str) -> str | N
 
 def last_post_at(db: sqlite3.Connection, source: str, community: str) -> str | None:
     """Return when the newest post of a source and community was written, or None."""
-    row: tuple[str | None] = db.execute(
-        "SELECT max(created_at) FROM post WHERE source = ? AND community = ?", (source, community)
+    row: tuple[str] | None = db.execute(
+        "SELECT last FROM tally WHERE kind = 'community' AND name = ?", (f"{source}/{community}",)
     ).fetchone()
-    return row[0]
+    return row and row[0]
 
 
 def load_posts_in_turn(db: sqlite3.Connection, source: str, since: str, turn: int, at_once: int) -> list[str]:
@@ -764,10 +812,7 @@ def last_announcement_of(db: sqlite3.Connection, ticker: str, source: str) -> Ea
 def load_newest_sessions(db: sqlite3.Connection) -> dict[str, str]:
     """Return the newest session of every ticker with a bar, by ticker; each is one step in the index."""
     rows = db.execute(
-        "WITH RECURSIVE name(ticker) AS (SELECT min(ticker) FROM price_bar UNION ALL "
-        "SELECT (SELECT min(ticker) FROM price_bar WHERE ticker > name.ticker) FROM name "
-        "WHERE name.ticker IS NOT NULL) "
-        "SELECT ticker, (SELECT max(session) FROM price_bar WHERE price_bar.ticker = name.ticker) "
+        f"{_NAMES} SELECT ticker, (SELECT max(session) FROM price_bar WHERE price_bar.ticker = name.ticker) "
         "FROM name WHERE ticker IS NOT NULL"
     )
     return dict(rows.fetchall())
@@ -857,38 +902,48 @@ def load_scores_of_texts(
     return {row[0]: row[1:] for row in rows}
 
 
+# Posts that a scorer has not scored; the first part of the record, which it has looked at, is passed over.
+_UNSCORED = (
+    "FROM post WHERE rowid > "
+    "coalesce((SELECT rows FROM tally WHERE kind = 'looked at' AND name = :scorer), 0) "
+    "AND NOT EXISTS (SELECT 1 FROM post_sentiment AS s WHERE s.post_id = post.post_id AND s.scorer = :scorer)"
+)
+
+
 def load_unscored_posts(
     db: sqlite3.Connection, scorer: str, after_id: str = "", limit: int = 1000
 ) -> list[Post]:
-    """Return posts that a scorer has not seen, by post_id from ``after_id`` on."""
+    """Return posts that a scorer has not seen, in the order of the record, those after a post."""
     rows = db.execute(
-        "SELECT * FROM post WHERE post_id > ? AND NOT EXISTS (SELECT 1 FROM post_sentiment AS s "
-        "WHERE s.post_id = post.post_id AND s.scorer = ?) ORDER BY post_id LIMIT ?",
-        (after_id, scorer, limit),
+        f"SELECT * {_UNSCORED} AND rowid > coalesce((SELECT rowid FROM post WHERE post_id = :after), 0) "
+        "ORDER BY rowid LIMIT :limit",
+        {"scorer": scorer, "after": after_id, "limit": limit},
     )
     return [Post(*row) for row in rows]
 
 
+def count_posts(db: sqlite3.Connection) -> int:
+    """Return how many posts are stored: posts never go, so they are numbered without a gap."""
+    row: tuple[int] = db.execute("SELECT coalesce(max(rowid), 0) FROM post").fetchone()
+    return row[0]
+
+
 def load_sample_of_posts(db: sqlite3.Connection, limit: int) -> list[Post]:
     """Return about ``limit`` posts, evenly from the first stored to the last; all where there are fewer."""
-    step = max(1, db.execute("SELECT count(*) FROM post").fetchone()[0] // limit)
+    step = max(1, count_posts(db) // limit)
     rows = db.execute("SELECT * FROM post WHERE rowid % ? = 0 ORDER BY rowid LIMIT ?", (step, limit))
     return [Post(*row) for row in rows]
 
 
 def count_scores(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many posts each scorer has scored."""
-    rows = db.execute("SELECT scorer, count(*) FROM post_sentiment GROUP BY scorer ORDER BY scorer")
+    rows = db.execute("SELECT name, rows FROM tally WHERE kind = 'scores' AND rows > 0 ORDER BY name")
     return dict(rows.fetchall())
 
 
 def count_unscored_posts(db: sqlite3.Connection, scorer: str) -> int:
     """Return how many posts a scorer has not scored, those that say nothing among them."""
-    row: tuple[int] = db.execute(
-        "SELECT count(*) FROM post WHERE NOT EXISTS (SELECT 1 FROM post_sentiment AS s "
-        "WHERE s.post_id = post.post_id AND s.scorer = ?)",
-        (scorer,),
-    ).fetchone()
+    row: tuple[int] = db.execute(f"SELECT count(*) {_UNSCORED}", {"scorer": scorer}).fetchone()
     return row[0]
 
 
@@ -901,8 +956,11 @@ def preferred_scorer(db: sqlite3.Connection) -> str | None:
     counts = count_scores(db)
     if not counts:
         return None
-    all_scored = db.execute("SELECT count(DISTINCT post_id) FROM post_sentiment").fetchone()[0]
-    complete = [name for name, count in counts.items() if name.startswith("finbert") and count == all_scored]
+    most = max(counts.values())
+    complete = [name for name, count in counts.items() if name.startswith("finbert") and count == most]
+    if complete and len(counts) > 1:  # reads every score
+        all_scored = db.execute("SELECT count(DISTINCT post_id) FROM post_sentiment").fetchone()[0]
+        complete = complete if all_scored == most else []
     compact = [name for name in counts if name.startswith("compact")]
     return max(complete or compact or counts, key=lambda name: (counts[name], name))
 
@@ -962,10 +1020,7 @@ def load_coverage(db: sqlite3.Connection) -> list[SourceCoverage]:
     """Return a row per source of prices, posts and macro figures."""
     rows = db.execute(
         """
-        SELECT 'prices', source, count(*), min(session), max(session) FROM price_bar GROUP BY source
-        UNION ALL
-        SELECT 'posts', source, count(*), min(available_at), max(available_at) FROM post
-        GROUP BY source
+        SELECT * FROM (SELECT * FROM tally WHERE kind IN ('prices', 'posts') ORDER BY kind DESC, name)
         UNION ALL
         SELECT 'macro', series_id, count(*), min(observed_on), max(observed_on)
         FROM macro_observation GROUP BY series_id

@@ -7,13 +7,13 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from collectors.schema import FACT_TABLES
+from collectors.schema import FACT_TABLES, SUMS
 from desktop_app.store import open_home
 from fusion_model.schema import FINDING_TABLES
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "database.md"
 OWNERS = {
-    "Facts: what the world said (`collectors`)": FACT_TABLES,
+    "Facts: what the world said (`collectors`)": (*FACT_TABLES, *SUMS),
     "Findings: what we think (`fusion_model`)": FINDING_TABLES,
     "Choices: what the person decided (`desktop_app`)": (
         "watched_ticker",

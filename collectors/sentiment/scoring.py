@@ -59,11 +59,11 @@ def score_new_posts(
 ) -> int:
     """Score the posts that this scorer has not scored yet, and return how many were.
 
-    Other scorers' scores stay. Removed and empty posts get no score: they are passed over, once in
-    each run. A text that this scorer read before, in this run or an earlier one, gets the score it got
+    Other scorers' scores stay. Removed and empty posts get no score: they are passed over, in one
+    run. A text that this scorer read before, in this run or an earlier one, gets the score it got
     then. Batches are saved as they are done, so a run that was stopped goes on where it was.
     """
-    total = store.count_unscored_posts(db, scorer.name)
+    total, posts_there = store.count_unscored_posts(db, scorer.name), store.count_posts(db)
     seen: dict[str, FloatArray] = {}
     after, done, saved = "", 0, 0
     while posts := store.load_unscored_posts(db, scorer.name, after, batch):
@@ -85,6 +85,7 @@ def score_new_posts(
         )
         done += len(posts)
         progress("score posts", done, max(done, total), scorer.name)
+    store.note_looked_at(db, scorer.name, posts_there)
     logger.info("Scored %d of %d posts with %s", saved, done, scorer.name)
     return saved
 

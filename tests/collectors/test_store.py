@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
-from collectors import schema, store
+from collectors import store
 from collectors.errors import DatabaseBusy, StorageError
 from collectors.records import (
     CorporateAction,
@@ -250,21 +248,6 @@ def test_two_programs_may_open_a_new_record_at_once(path: Path) -> None:
     second.close()
 
 
-def test_a_record_of_the_first_version_is_upgraded_with_all_its_rows(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as old:
-        schema.m001_facts(Database(old))
-        schema.migrations.ensure_migrations_table(Database(old))
-        schema.migrations._record_applied(Database(old), "m001_facts")
-        store.save_price_bars(old, [BAR], RECORDED)
-        store.save_posts(old, [POST], [])
-        old.commit()
-    with closing(store.open_database(path)) as db:
-        assert store.load_bars(db, LATER) == [("KO", "2020-01-02", 55.3, 55.4, 54.8, 55.0, 1000.0)]
-        assert store.save_flags(db, [DOUBT]) == 1
-        assert store.blank_posts(db, ["t3_a"]) == 1
-    assert len(list(path.parent.glob("facts.before-upgrade-*.db"))) == 1
-
-
 # Storage that fails -------------------------------------------------------------------------------
 
 
@@ -339,6 +322,66 @@ def test_what_was_said_before_is_counted_as_of_each_post(db: sqlite3.Connection)
     assert [row[5] for row in store.load_read_posts(db, "2020-01-05", SCORE.scorer)] == [1, 1, 2]
     assert [row[5] for row in store.load_read_posts(db, "2020-01-04", SCORE.scorer)] == [1, 1]
     assert store.load_read_posts(db, "2020-01-05", SCORE.scorer, ["PEP"]) == []
+
+
+# Tallies ------------------------------------------------------------------------------------------
+
+COUNTED = {
+    "prices": "SELECT source, count(*), min(session), max(session) FROM price_bar GROUP BY source",
+    "posts": "SELECT source, count(*), min(available_at), max(available_at) FROM post GROUP BY source",
+    "community": "SELECT source || '/' || community, count(*), min(created_at), max(created_at) FROM post "
+    "GROUP BY source, community",
+    "scores": "SELECT scorer, count(*), '', '' FROM post_sentiment GROUP BY scorer",
+}
+
+
+def test_tallies_are_what_counting_would_find(filled: sqlite3.Connection) -> None:
+    """Through batches of several sources, doubles, corrections, reruns, and a batch that fails."""
+    again = [replace(BAR, session="2019-12-31"), replace(BAR, close=54.9), replace(BAR, source="other"), BAR]
+    posts = [replace(POST, post_id="t3_b", community="investing", created_at="2020-01-03T15:00:00Z"), POST]
+    posts += [replace(POST, post_id="a1", source="archive", available_at="2019-01-01T00:00:00Z")]
+    for _ in range(2):
+        store.save_price_bars(filled, again, LATER)
+        store.save_posts(filled, posts, [])
+        store.save_sentiment(filled, [replace(SCORE, scorer="compact"), replace(SCORE, post_id="a1"), SCORE])
+    with pytest.raises(sqlite3.IntegrityError):
+        store.save_price_bars(
+            filled,
+            [replace(BAR, session="2021-01-04"), replace(BAR, session="2021-01-05", close=-1.0)],
+            LATER,
+        )
+    for kind, counting in COUNTED.items():
+        tallied = filled.execute(
+            "SELECT name, rows, first, last FROM tally WHERE kind = ? ORDER BY 1", (kind,)
+        )
+        assert tallied.fetchall() == filled.execute(f"{counting} ORDER BY 1").fetchall(), kind
+
+
+def test_what_a_scorer_has_looked_at_is_passed_over_and_what_comes_later_is_not(
+    filled: sqlite3.Connection,
+) -> None:
+    store.note_looked_at(filled, "compact", store.count_posts(filled))
+    assert store.load_unscored_posts(filled, "compact") == []
+    old = replace(POST, post_id="t1_z", available_at="2010-01-04T15:00:00Z")  # of an archive, say
+    store.save_posts(filled, [old], [])
+    assert store.load_unscored_posts(filled, "compact") == [old]
+    assert store.count_unscored_posts(filled, "compact") == 1
+    assert store.count_unscored_posts(filled, "finbert-new") == 2
+    store.note_looked_at(filled, "compact", 1)  # an older run that ends late takes nothing back
+    store.note_looked_at(filled, "compact", 2)
+    assert store.load_unscored_posts(filled, "compact") == []
+
+
+def test_the_newest_session_is_that_of_any_ticker_and_of_an_instant(filled: sqlite3.Connection) -> None:
+    later = [replace(BAR, ticker="PEP", session=f"2020-01-0{day}", available_at=f"2020-01-0{day}T21:00:00Z")
+             for day in (3, 6)]  # fmt: skip
+    store.save_price_bars(filled, later, RECORDED)
+    assert store.last_session(filled) == "2020-01-06"
+    assert store.last_session(filled, "2020-01-06T20:59:59Z") == "2020-01-03"
+    assert store.last_session(filled, "2020-01-02T21:00:00Z") == "2020-01-02"
+    assert store.last_session(filled, "2019") is None
+    assert store.load_tickers(filled) == ["KO", "PEP"]
+    assert store.load_tickers(filled, "2020-01-02T21:00:00Z") == ["KO"]
 
 
 # Quotes -------------------------------------------------------------------------------------------

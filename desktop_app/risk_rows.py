@@ -93,7 +93,7 @@ FACTOR_HEADER = ("moves with", "by", "unit", "standard error", "more than chance
 TEST_HEADER = (
     "model", "what", "ahead", "share", "came", "Kupiec", "apart", "both", "deep (Z1)", "deep and often (Z2)",
 )  # fmt: skip
-PAST_HEADER = ("what was", "from", "to", "change", "deepest fall", "of today's weight")
+PAST_HEADER = ("what was", "from", "to", "change", "deepest fall", "weight held then")
 
 
 def load_risk_found(
@@ -331,3 +331,19 @@ def verdict_in_words(run: str, tests: Sequence[RiskTest]) -> str:
         return ""
     first, last = min(one.first_session for one in own), max(one.last_session for one in own)
     return f"Tested one session ahead, {day(first)} to {day(last)} ({run}): {'. '.join(parts)}."
+
+
+@dataclass(frozen=True, slots=True)
+class RiskPageRows:
+    """What the page of risk shows: of the newest holdings and of one ticker, each where there is any."""
+
+    portfolio: RiskView | None
+    ticker: str
+    stock: RiskView | None
+
+
+def load_risk_page(db: sqlite3.Connection, ticker: str) -> RiskPageRows:
+    """Read both; the holdings' as of their newest close."""
+    return RiskPageRows(
+        portfolio=load_risk_view(db), ticker=ticker, stock=load_risk_view(db, ticker) if ticker else None
+    )

@@ -1,0 +1,231 @@
+"""Risk: what may be lost, who bears it, what has happened before; of the holdings or of one stock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TypeAlias
+
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_app.gui.desk import Desk
+from desktop_app.gui.page import Page, page_layout
+from desktop_app.gui.tables import Column, RecordModel, label, table_of
+from desktop_app.gui.workers import Read
+from desktop_app.risk_rows import (
+    FACTOR_HEADER,
+    LOSS_HEADER,
+    LOSS_NOTE,
+    PART_HEADER,
+    PAST_HEADER,
+    RiskPageRows,
+    RiskView,
+    load_risk_page,
+)
+from desktop_app.words import count
+from fusion_model.findings import HORIZONS
+
+Cells: TypeAlias = tuple[str, ...]
+HELD, STOCK = "held", "stock"
+MOST_ROWS = 12  # of holdings before their table scrolls
+
+
+class RiskPage(Page):
+    """Tables of losses, parts, betas and crashes; two buttons choose whose."""
+
+    title = "Risk"
+    lead = "What may be lost, who bears it, and what the same holdings would have lost before."
+    follows_ticker = True
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.rows = RiskPageRows(None, "", None)
+        self._of, self._horizon = HELD, HORIZONS[1]
+        self.headline, self.unseen = label("", "figure", wrap=True), label("", "warning", wrap=True)
+        self.stale, self.tail = label("", "warning", wrap=True), label("", "muted", wrap=True)
+        self.tests = label("", "muted", wrap=True)
+        self.losses, self.loss_table = _table(LOSS_HEADER, "What may be lost")
+        self.parts, self.part_table = _table(PART_HEADER, "Who bears it")
+        self.factors, self.factor_table = _table(FACTOR_HEADER, "What it moves with")
+        self.past, self.past_table = _table(PAST_HEADER, "What happened before")
+        layout = page_layout(self)
+        layout.addLayout(self._choices())
+        layout.addWidget(self._scrolling(), 1)
+
+    def _choices(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        self._subjects = QButtonGroup(self)
+        self._horizons = QButtonGroup(self)
+        self.held, self.stock = QPushButton("What you hold"), QPushButton("This stock")
+        for button, of in ((self.held, HELD), (self.stock, STOCK)):
+            button.setCheckable(True)
+            button.clicked.connect(partial(self.show_subject, of))
+            self._subjects.addButton(button)
+            line.addWidget(button)
+        line.addStretch()
+        line.addWidget(label("Who bears it, sessions ahead:", "muted"))
+        for horizon in HORIZONS:
+            button = QPushButton(str(horizon))
+            button.setProperty("role", "range")
+            button.setCheckable(True)
+            button.setChecked(horizon == self._horizon)
+            button.setAccessibleName(f"Who bears it over {count(horizon, 'session')}")
+            button.clicked.connect(partial(self.show_horizon, horizon))
+            self._horizons.addButton(button, horizon)
+            line.addWidget(button)
+        return line
+
+    def _scrolling(self) -> QScrollArea:
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(0, 0, 8, 0)
+        layout.setSpacing(8)
+        for widget in (
+            self.headline,
+            self.unseen,
+            self.stale,
+            self.loss_table,
+            label(LOSS_NOTE, "muted", wrap=True),
+        ):
+            layout.addWidget(widget)
+        self.part_heading = label("Who bears it", "heading")
+        layout.addSpacing(6)
+        for widget in (self.part_heading, self.part_table, self.tail):
+            layout.addWidget(widget)
+        for heading, table in (
+            ("What the same would have done before", self.past_table),
+            ("What it moves with, the market held still", self.factor_table),
+        ):
+            layout.addSpacing(6)
+            layout.addWidget(label(heading, "heading"))
+            layout.addWidget(table)
+        layout.addWidget(self.tests)
+        layout.addStretch()
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        for behind in (area.viewport(), inside):
+            behind.setAutoFillBackground(False)  # the page's own colour shows through
+        return area
+
+    # Reading --------------------------------------------------------------------------------------
+
+    def reading(self) -> Read | None:
+        return partial(load_risk_page, ticker=self.desk.ticker)
+
+    def show_rows(self, rows: RiskPageRows) -> None:
+        self.rows = rows
+        self.stock.setText(rows.ticker or "This stock")
+        self.held.setEnabled(rows.portfolio is not None)
+        self.held.setToolTip("" if rows.portfolio else "State what you hold, then refresh.")
+        self.stock.setEnabled(rows.stock is not None)
+        view = self._view()
+        if view is None:
+            self.show_empty(
+                "No risk is known yet",
+                "Refresh finds it for every stock that is forecast, and for what you hold.",
+                "Refresh",
+                lambda: self.desk.start(("refresh",)),
+            )
+            return
+        self._show(view)
+
+    def show_subject(self, of: str, _checked: bool = False) -> None:
+        """Show the holdings, or the chosen stock."""
+        self._of = of
+        view = self._view()
+        if view is not None:
+            self._show(view)
+
+    def show_horizon(self, horizon: int, _checked: bool = False) -> None:
+        """Show who bears the risk of one horizon."""
+        self._horizon = horizon
+        self._horizons.button(horizon).setChecked(True)
+        view = self._view()
+        if view is not None:
+            self._show_parts(view)
+
+    def _view(self) -> RiskView | None:
+        wanted, other = self.rows.portfolio, self.rows.stock
+        if self._of == STOCK:
+            wanted, other = other, wanted
+        return wanted or other
+
+    def _show(self, view: RiskView) -> None:
+        of_holdings = view is self.rows.portfolio
+        (self.held if of_holdings else self.stock).setChecked(True)
+        self.show_as_of(view.title)
+        for widget, text in (
+            (self.headline, view.headline),
+            (self.unseen, "\n".join(view.unseen)),
+            (self.stale, view.stale),
+            (self.tests, view.tests),
+        ):
+            widget.setText(text)
+            widget.setVisible(bool(text))
+        for model, table, cells in (
+            (self.losses, self.loss_table, view.losses),
+            (self.factors, self.factor_table, view.factors),
+            (self.past, self.past_table, view.past),
+        ):
+            model.show_rows(cells)
+            _fit(table, len(cells))
+        self._show_parts(view)
+
+    def _show_parts(self, view: RiskView) -> None:
+        parts: Sequence[Cells] = view.parts.get(self._horizon, ())
+        self.parts.show_rows(parts)
+        _fit(self.part_table, min(len(parts), MOST_ROWS))
+        self.tail.setText(view.tail.get(self._horizon, ""))
+        for widget in (self.part_heading, self.part_table, self.tail):
+            widget.setVisible(bool(parts))
+        for button in self._horizons.buttons():
+            button.setEnabled(bool(view.parts))
+
+    def remember(self, state: QSettings) -> None:
+        state.setValue("risk/horizon", self._horizon)
+        state.setValue("risk/of", self._of)
+
+    def recall(self, state: QSettings) -> None:
+        horizon = int(str(state.value("risk/horizon", self._horizon)))
+        if horizon in HORIZONS:
+            self.show_horizon(horizon)
+        self._of = STOCK if state.value("risk/of", self._of) == STOCK else HELD
+
+
+def _table(header: Cells, name: str) -> tuple[RecordModel[Cells], QTableView]:
+    """Return a table of ready cells; an empty last column takes the room that is left."""
+    columns = [
+        Column[Cells](title, partial(_cell, place), right=place > 0) for place, title in enumerate(header)
+    ]
+    columns.append(Column[Cells]("", _nothing, stretch=True))
+    model = RecordModel(columns)
+    view = table_of(model, name)
+    view.setVerticalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
+    view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return model, view
+
+
+def _cell(place: int, cells: Cells) -> str:
+    return cells[place]
+
+
+def _nothing(_cells: Cells) -> str:
+    return ""
+
+
+def _fit(table: QTableView, rows: int) -> None:
+    """Make a table as high as its rows."""
+    height = table.horizontalHeader().sizeHint().height() + rows * table.verticalHeader().defaultSectionSize()
+    table.setFixedHeight(height + 4)

@@ -14,9 +14,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from collectors.store import load_tickers
+from collectors.store import load_tickers, writing
 from desktop_app.settings import Settings
 from desktop_app.store import acknowledge, load_acknowledgements, load_watchlist
+from desktop_app.store_journal import ACKNOWLEDGEMENT, PERSON, JournalEntry, save_entries
 from desktop_app.words import count, odds, percent
 from fusion_model.advice.joint import false_discovery_rate, within_budget
 from fusion_model.findings import MARKET, Anomaly
@@ -114,8 +115,16 @@ def alerts_among(
 
 
 def acknowledge_alert(db: sqlite3.Connection, alert: Alert, note: str, now: str) -> None:
-    """Record that the person saw an alert."""
-    acknowledge(db, alert.ticker, alert.session, alert.measure, note, now)
+    """Record that the person saw an alert; each time is kept in the journal, the last note stands."""
+    with writing(db):
+        acknowledge(db, alert.ticker, alert.session, alert.measure, note, now)
+        save_entries(db, [journal_entry(alert, ACKNOWLEDGEMENT, PERSON, note, now)])
+
+
+def journal_entry(alert: Alert, kind: str, by: str, note: str, now: str) -> JournalEntry:
+    """Return what the journal keeps of an alert, raised or acknowledged."""
+    subject = f"{alert.ticker} {alert.session} {alert.measure}"
+    return JournalEntry(kind, alert.ticker, subject, "", by, None, None, None, alert.reason, note, now)
 
 
 def _events(anomalies: Sequence[Anomaly]) -> list[_Event]:

@@ -19,7 +19,10 @@ import click
 from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
+from desktop_app.commands.account import account
 from desktop_app.commands.explain import explain
+from desktop_app.commands.journal import journal
+from desktop_app.commands.orders import orders
 from desktop_app.commands.portfolio import portfolio
 from desktop_app.commands.risk import risk
 from desktop_app.context import (
@@ -34,7 +37,7 @@ from desktop_app.context import (
     redacting,
     whole_number,
 )
-from desktop_app.daily import daily_jobs, held_shares
+from desktop_app.daily import daily_jobs, held_shares, pass_over_account
 from desktop_app.settings import PARTS, load_settings
 from desktop_app.terminal import DEFECT, INTERRUPTED, Voice, exit_code_of, table
 from fusion_model.findings import HORIZONS
@@ -416,6 +419,7 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
             now=utc_now(),
             progress=tell,
         )
+        done = pass_over_account(db, context.home, utc_now())
         last = report.sessions[-1]
         alerts = [
             alert
@@ -429,6 +433,8 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
         context.voice.say(unseen.sentence)
     for note in report.notes:
         context.voice.say(note)
+    for order in done.proposals.orders:
+        context.voice.say(f"Proposed: {order.reason}")
     return {
         "as_of_session": last,
         "sessions": len(report.sessions),
@@ -440,6 +446,7 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
         "risk_reports": len(report.risk.reports),
         "unseen_inputs": len(report.risk.unseen),
         "notes": report.notes,
+        "orders": len(done.proposals.orders),
         "model_version": report.model_version,
     }
 
@@ -559,7 +566,10 @@ def scorecard(context: Context, tell: Progress, file: Path | None, detail: bool)
 
 
 @barograph.command()
-@click.argument("what", type=click.Choice(["forecasts", "reasons", "anomalies", "posts", "track-record"]))
+@click.argument(
+    "what",
+    type=click.Choice(["forecasts", "reasons", "anomalies", "posts", "track-record", "orders", "journal"]),
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV to write.")
 @as_of_option
 @click.option("--excel", is_flag=True, help="Begin with a byte-order mark, so that Excel reads UTF-8.")
@@ -567,6 +577,7 @@ def scorecard(context: Context, tell: Progress, file: Path | None, detail: bool)
 def export(context: Context, what: str, out: Path, as_of: Any, excel: bool) -> None:
     """Write what is stored as CSV."""
     from desktop_app import export as exports
+    from desktop_app.export_orders import export_journal, export_orders
 
     with context.database() as db:
         if what not in ("forecasts", "reasons") and as_of is not None:
@@ -579,6 +590,10 @@ def export(context: Context, what: str, out: Path, as_of: Any, excel: bool) -> N
             rows = exports.export_anomalies(db, out, excel=excel)
         elif what == "posts":
             rows = exports.export_posts(db, out, excel=excel)
+        elif what == "orders":
+            rows = export_orders(db, out, load_settings(context.home), utc_now(), excel=excel)
+        elif what == "journal":
+            rows = export_journal(db, out, load_settings(context.home), utc_now(), excel=excel)
         else:
             rows = exports.export_track_record(db, out, excel=excel)
     context.voice.say(f"{rows:,} rows: {out}")
@@ -695,7 +710,7 @@ def serve(context: Context, tell: Progress) -> dict[str, Any]:
     from collectors.quote_watch import watching
     from collectors.schedule import Schedule
     from collectors.schedule import serve as keep
-    from desktop_app.daily import quote_watch
+    from desktop_app.daily import quote_watch, react_to_quotes
 
     with holding(context.home, SCHEDULE, "barograph serve", wait_s=GLANCE_S):
         schedule = Schedule(
@@ -704,7 +719,7 @@ def serve(context: Context, tell: Progress) -> dict[str, Any]:
             turn=lambda: holding(context.home, COLLECTOR, "barograph serve"),
         )
         context.voice.say("Collecting on schedule; stop with Ctrl+C")
-        with watching(quote_watch(context.home)):
+        with watching(quote_watch(context.home, react_to_quotes(context.home))):
             keep(schedule)
     return {}
 
@@ -793,6 +808,9 @@ def schedule_in_words(holder: object | None) -> str:
 # Commands of their own files -----------------------------------------------------------------------
 
 
+barograph.add_command(account)
+barograph.add_command(journal)
+barograph.add_command(orders)
 barograph.add_command(portfolio)
 barograph.add_command(risk)
 

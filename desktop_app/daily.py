@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from collectors import store as facts
 from collectors.errors import BadInput, ConfigurationError
-from collectors.market_calendar import sessions_between
+from collectors.market_calendar import sessions_between, utc_now
 from collectors.progress import CollectReport, Progress, silent
 from collectors.quote_watch import OnQuotes, QuoteWatch, nobody
 from collectors.schedule import Job
@@ -24,9 +26,17 @@ from collectors.timetable import (
     outlook,
 )
 from desktop_app.secrets import hide_keys, load_secret, require_secret
-from desktop_app.settings import load_settings
+from desktop_app.settings import Settings, load_settings
 from desktop_app.store import load_holdings, load_watchlist, open_home
 
+if TYPE_CHECKING:
+    from collectors.records import Quote
+    from desktop_app.account import Pass
+    from fusion_model.advice.brokers import Broker
+
+logger = logging.getLogger(__name__)
+
+ORDERS_EVERY_MINUTES = 15  # approvals reach a broker, and orders that nobody decided end
 MODELS_FOLDER = "models"  # of a home: checkpoints, and FinBERT
 
 
@@ -48,7 +58,9 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
 
         key = load_secret("STOOQ_API_KEY")
         second = open_stooq(key) if key else None
-        return collect_prices(db, _watched(db), now=now, progress=tell, second=second)
+        return collect_prices(
+            db, sorted({*_watched(db), *_followed(db)}), now=now, progress=tell, second=second
+        )
 
     def posts(db: sqlite3.Connection, now: str) -> CollectReport:
         from collectors.reddit import RedditCredentials, collect_posts, open_reddit
@@ -98,6 +110,9 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         earlier = f" and {len(sessions) - 1} sessions since {sessions[0]}" if len(sessions) > 1 else ""
         return CollectReport(rows=forecasts, messages=(f"as of {sessions[-1]}{earlier}", *notes))
 
+    def orders(db: sqlite3.Connection, now: str) -> CollectReport:
+        return told_of(pass_over_account(db, home, now))
+
     settings = load_settings(home)
     jobs = [
         Job(
@@ -113,18 +128,60 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         Job("macro", tuple(DailyAt(*_clock(text)) for text in settings.macro_times), macro),
         Job("earnings", tuple(DailyAt(*_clock(text)) for text in settings.earnings_times), earnings),
         Job("refresh", (AfterJob("prices"),), refresh),  # last: what else is due at the close comes first
+        Job("orders", (AfterJob("refresh"), Every(ORDERS_EVERY_MINUTES)), orders),
     ]
     return [replace(job, run=_without_keys(job.run)) for job in jobs]
 
 
 def quote_watch(home: Path, on_quotes: OnQuotes = nobody) -> QuoteWatch:
-    """Return the watch on quotes of a home's watchlist, as its settings want it.
+    """Return the watch on quotes of a home's watchlist and paper account, as its settings want it.
 
     ``on_quotes`` is called in the thread of the watch, with the record and the quotes that have just come.
     """
     return QuoteWatch(
-        lambda: load_settings(home).quotes, load_watchlist, lambda: open_home(home), on_quotes=on_quotes
+        lambda: load_settings(home).quotes, _followed, lambda: open_home(home), on_quotes=on_quotes
     )
+
+
+def react_to_quotes(home: Path) -> OnQuotes:
+    """Return what is to happen on quotes: fill what was approved, raise alerts, propose what protects."""
+
+    def react(db: sqlite3.Connection, quotes: Sequence[Quote]) -> None:
+        from desktop_app.account import on_quotes
+
+        settings = load_settings(home)
+        done = on_quotes(db, settings, quotes, utc_now(), broker=open_broker(settings))
+        for order in done.proposals.orders:
+            logger.info("Proposed on a quote: %s", order.reason)
+
+    return react
+
+
+def pass_over_account(db: sqlite3.Connection, home: Path, now: str) -> Pass:
+    """Make one pass over the account of a home: fill, propose, approve by rule."""
+    from desktop_app.account import keep_account
+
+    settings = load_settings(home)
+    return keep_account(db, settings, now, broker=open_broker(settings))
+
+
+def open_broker(settings: Settings) -> Broker | None:
+    """Return the broker of the settings; None is the embedded paper account."""
+    if settings.broker == "paper":
+        return None
+    from desktop_app.alpaca_paper import open_alpaca
+
+    return open_alpaca(require_secret("ALPACA_API_KEY"), require_secret("ALPACA_SECRET_KEY"))
+
+
+def told_of(done: Pass) -> CollectReport:
+    """Say what a pass over the account did."""
+    fills, orders, ends = done.outcomes.fills, done.proposals.orders, done.outcomes.ends
+    counts = {"filled": fills, "proposed": orders, "approved by rule": done.approved, "ended": ends}
+    told = [f"{len(many)} {word}" for word, many in counts.items() if many]
+    if done.proposals.why_none:
+        told.append(done.proposals.why_none)
+    return CollectReport(rows=len(fills) + len(orders), messages=tuple(told))
 
 
 def _without_keys(
@@ -159,6 +216,13 @@ def next_runs(db: sqlite3.Connection, home: Path, now: str) -> dict[str, str]:
 def held_shares(db: sqlite3.Connection) -> dict[str, float]:
     """Return what the person holds: shares of today by ticker."""
     return {holding.ticker: holding.shares for holding in load_holdings(db)}
+
+
+def _followed(db: sqlite3.Connection) -> list[str]:
+    """Return what is watched or was ever traded on paper: what is held needs its prices, watched or not."""
+    from fusion_model.store_orders import load_fills
+
+    return sorted({*load_watchlist(db), *(fill.ticker for fill in load_fills(db))})
 
 
 def _watched(db: sqlite3.Connection) -> list[str]:

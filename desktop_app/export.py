@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import sqlite3
 from bisect import bisect_left
@@ -10,10 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, fields
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from collectors.errors import BadInput, ConfigurationError
+from collectors.errors import BadInput
 from collectors.store import load_actions, load_bars, load_posts_with_scores, load_tickers
+from desktop_app.csv_file import Cell
+from desktop_app.csv_file import fixed as _fixed
+from desktop_app.csv_file import safe as _safe
+from desktop_app.csv_file import write as _write
 from desktop_app.portfolio_rows import HoldingRow
 from desktop_app.store import load_acknowledgements
 from fusion_model.findings import FUSION_MODEL, HORIZONS, QUANTILE_NAMES, Forecast
@@ -25,10 +28,7 @@ from fusion_model.store import (
 )
 from fusion_model.store_reasons import last_reason_session, load_reason_tickers, load_reasons
 
-Cell: TypeAlias = str | int | float | None
-
 RETURN_DECIMALS, PRICE_DECIMALS = 8, 4
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
 KEY_COLUMNS = (
     "model", "model_version", "ticker", "as_of_session", "horizon", "target_session", "last_close",
 )  # fmt: skip
@@ -265,19 +265,6 @@ def _moments(said: Forecast) -> tuple[Cell, ...]:
     return (*_returns((said.mean, said.prob_up, said.volatility)), _safe(said.scorer))
 
 
-def _fixed(value: float | None, decimals: int) -> str:
-    """Return a number with fixed decimals, empty where there is none, and no negative zero."""
-    if value is None or not math.isfinite(value):
-        return ""
-    text = f"{value:.{decimals}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
-
-
-def _safe(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
 def export_rows(out: Path, rows: Sequence[Any], excel: bool = False) -> int:
     """Write findings of one kind (dataclasses, at least one) by their fields; return the rows written.
 
@@ -287,24 +274,3 @@ def export_rows(out: Path, rows: Sequence[Any], excel: bool = False) -> int:
         The file cannot be written.
     """
     return _write(out, [field.name for field in fields(rows[0])], map(astuple, rows), excel)
-
-
-def _write(out: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]], excel: bool) -> int:
-    """Write aside and rename, so that a reader sees the old file or the whole new one."""
-    aside = out.with_name(f"{out.name}.part")
-    written = 0
-    try:
-        with aside.open("w", encoding="utf-8-sig" if excel else "utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\r\n")
-            writer.writerow(header)
-            for row in rows:
-                writer.writerow(row)
-                written += 1
-        aside.replace(out)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise ConfigurationError(
-            f"{out} cannot be written: {error.strerror or error}; check that its folder exists, "
-            "that there is room, and that no other program holds the file"
-        ) from error
-    return written

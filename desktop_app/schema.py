@@ -48,3 +48,59 @@ def m002_holding_change(db: Database) -> None:
         """,
     )
     run_script(db, APPEND_ONLY.format(table="holding_change"))
+
+
+JOURNAL_TABLES = ("journal_entry", "approval_rule", "account_switch", "cash_movement")
+
+
+@migrations()
+def m003_journal(db: Database) -> None:
+    """Alerts, decisions and notes with what was shown; rules, switches and payments of a paper account."""
+    run_script(
+        db,
+        """
+        CREATE TABLE journal_entry (
+            id INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL CHECK (kind IN
+                ('alert', 'acknowledgement', 'approval', 'rejection', 'override', 'note')),
+            ticker TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            decision TEXT NOT NULL CHECK (decision IN ('', 'approved', 'rejected')),
+            decided_by TEXT NOT NULL,
+            price REAL,
+            range_low REAL,
+            range_high REAL,
+            reason TEXT NOT NULL,
+            note TEXT NOT NULL,
+            recorded_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX journal_entry_by_subject ON journal_entry (subject);
+        CREATE UNIQUE INDEX alert_is_raised_once ON journal_entry (subject) WHERE kind = 'alert';
+        CREATE TABLE approval_rule (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            strategy TEXT NOT NULL,
+            side TEXT NOT NULL CHECK (side IN ('', 'buy', 'sell')),
+            most_usd REAL NOT NULL CHECK (most_usd > 0),
+            active INTEGER NOT NULL CHECK (active IN (0, 1)),
+            set_at TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE account_switch (
+            id INTEGER PRIMARY KEY,
+            account TEXT NOT NULL,
+            switch TEXT NOT NULL CHECK (switch IN ('automatic', 'kill')),
+            turned_on INTEGER NOT NULL CHECK (turned_on IN (0, 1)),
+            note TEXT NOT NULL,
+            switched_at TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE cash_movement (
+            id INTEGER PRIMARY KEY,
+            account TEXT NOT NULL,
+            amount REAL NOT NULL CHECK (amount > 0),
+            note TEXT NOT NULL,
+            moved_at TEXT NOT NULL
+        ) STRICT;
+        """,
+    )
+    for table in JOURNAL_TABLES:
+        run_script(db, APPEND_ONLY.format(table=table))

@@ -14,6 +14,21 @@ SETTINGS_NAME = "settings.json"
 THEMES = ("system", "light", "dark")
 PARTS = ("sentiment", "macro", "graph")
 QUOTES = ("off", "minute", "stream")
+BROKERS = ("paper", "alpaca")
+STRATEGIES = ("rebalance", "risk", "protective", "unusual")
+SHARES_OF_ACCOUNT = (
+    "paper_most_position",
+    "paper_most_order",
+    "paper_most_loss",
+    "paper_most_risk",
+    "paper_band",
+)
+AMOUNTS = {  # from, to
+    "paper_cash": (100, 1e9),
+    "paper_half_spread_bp": (0, 500),
+    "paper_fee_bp": (0, 500),
+    "paper_least_fee": (0, 100),
+}
 MINUTES = {  # from, to
     "prices_minutes_after_close": (5, 600),
     "prices_minutes_before_open": (5, 600),
@@ -41,6 +56,14 @@ class Settings:
 
     ``quotes``, one of QUOTES, is how the schedule watches prices of the watchlist while the exchange is
     open: not at all, by asking each minute, or as Yahoo streams them.
+
+    ``broker``, one of BROKERS, is where approved orders go: the embedded paper account, or Alpaca's paper
+    API. ``paper_cash`` is what a paper account is opened with, in USD; ``paper_strategies``, of STRATEGIES,
+    propose orders. Its limits are shares of its worth: in one ticker, in one purchase, the loss since the
+    last close from which nothing is bought, and what one position may lose over 5 sessions in 19 of 20 cases.
+    At most ``paper_most_orders`` are traded a session; ``paper_band`` is how far a holding may stray from its
+    weight. Trading costs half the spread and a fee, in hundredths of a percent, and at least
+    ``paper_least_fee`` USD.
     """
 
     theme: str = "system"
@@ -60,6 +83,18 @@ class Settings:
     macro_times: tuple[str, ...] = ("09:00", "17:00")
     earnings_times: tuple[str, ...] = ("07:30",)  # evening reports are in, the next session is ahead
     quotes: str = "minute"
+    broker: str = "paper"
+    paper_cash: float = 100_000.0
+    paper_strategies: tuple[str, ...] = ("rebalance", "risk", "protective")
+    paper_most_position: float = 0.2
+    paper_most_order: float = 0.2
+    paper_most_loss: float = 0.05
+    paper_most_risk: float = 0.02
+    paper_most_orders: int = 50
+    paper_band: float = 0.02
+    paper_half_spread_bp: float = 5.0
+    paper_fee_bp: float = 5.0
+    paper_least_fee: float = 0.0
 
 
 def load_settings(home: Path) -> Settings:
@@ -124,6 +159,18 @@ def _problem(key: str, value: Any) -> str:
     """Return what a setting must be where the value is not it, else an empty text."""
     if key == "theme":
         return "" if value in THEMES else f"one of {', '.join(THEMES)}"
+    if key == "broker":
+        return "" if value in BROKERS else f"one of {', '.join(BROKERS)}"
+    if key == "paper_strategies":
+        good = isinstance(value, list) and set(value) <= set(STRATEGIES)
+        return "" if good else f"a list of {', '.join(STRATEGIES)}, or empty"
+    if key == "paper_most_orders":
+        return "" if type(value) is int and 0 < value <= 1000 else "a whole number from 1 to 1000"
+    if key in SHARES_OF_ACCOUNT:
+        return "" if _is_number(value) and 0 < value <= 1 else "a number above 0, at most 1"
+    if key in AMOUNTS:
+        low, high = AMOUNTS[key]
+        return "" if _is_number(value) and low <= value <= high else f"a number from {low:g} to {high:g}"
     if key == "quotes":
         return "" if value in QUOTES else f"one of {', '.join(QUOTES)}"
     if key == "alerts_per_month":
@@ -152,3 +199,7 @@ def _problem(key: str, value: Any) -> str:
         return "" if good else "an e-mail address, or empty"
     good = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
     return "" if good else "a list of names"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

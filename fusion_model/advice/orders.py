@@ -25,6 +25,7 @@ STRATEGIES = {
 }
 LOW, HIGH = QUANTILE_LEVELS.index(0.025), QUANTILE_LEVELS.index(0.975)
 RISK_LEVEL, RISK_HORIZON = QUANTILE_LEVELS.index(0.05), 5
+SLACK = 0.1  # of a limit; what is above it by less is left, since each trade costs
 SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0)
 SPLIT_NEAR = 0.12  # relative; a day's own move beside a split's
 NO_DIRECTION = "This says nothing about where the price goes next."
@@ -213,7 +214,7 @@ def keep_within(
     most_risk: float,
     ranges: Mapping[str, DayRange],
 ) -> list[Order]:
-    """Propose to reduce positions above the person's limits, the largest excess first.
+    """Propose to cut positions that are above the person's limits by SLACK or more, the largest excess first.
 
     Parameters
     ----------
@@ -222,19 +223,15 @@ def keep_within(
     most_risk : float
         Share of the account's worth that one position may lose over 5 sessions, in 19 of 20 cases.
     """
-    falls = {
-        said.ticker: max(0.0, -math.expm1(said.quantiles[RISK_LEVEL]))
-        for said in forecasts
-        if said.horizon == RISK_HORIZON
-    }
+    falls = five_session_falls(forecasts)
     found: list[tuple[float, Order]] = []
     for ticker, position in account.positions.items():
         price = prices.get(ticker)
         if price is None or account.equity <= 0:
             continue
         weight, fall = position.shares * price / account.equity, falls.get(ticker, 0.0)
-        allowed = min(most_position, most_risk / fall if fall > 0 else math.inf)
-        if weight <= allowed * (1 + 1e-9):
+        allowed = most_weight(fall, most_position, most_risk)
+        if weight <= allowed * (1 + SLACK):
             continue
         shares = min(position.shares, float(math.ceil(position.shares * (1 - allowed / weight))))
         why = (
@@ -252,6 +249,20 @@ def keep_within(
         )
         found.append((weight / allowed, order))
     return [order for _, order in sorted(found, key=lambda pair: (-pair[0], pair[1].ticker))]
+
+
+def five_session_falls(forecasts: Iterable[Forecast]) -> dict[str, float]:
+    """Return by ticker the share of its price that it loses over 5 sessions in one case of 20, or more."""
+    return {
+        said.ticker: max(0.0, -math.expm1(said.quantiles[RISK_LEVEL]))
+        for said in forecasts
+        if said.horizon == RISK_HORIZON
+    }
+
+
+def most_weight(fall: float, most_position: float, most_risk: float) -> float:
+    """Return the largest share of an account that limits allow a ticker with such a fall."""
+    return min(most_position, most_risk / fall if fall > 0 else math.inf)
 
 
 def after_unusual(

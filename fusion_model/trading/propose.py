@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from collectors import store as facts
 from collectors.errors import BadInput
@@ -13,9 +14,10 @@ from collectors.market_calendar import closes_between, instant, last_closed_sess
 from collectors.records import Quote
 from fusion_model import store, store_orders
 from fusion_model.advice import orders as strategies
+from fusion_model.advice.intraday import unusual_quotes
 from fusion_model.advice.order_limits import Standing, judge
 from fusion_model.advice.orders import SELL, Occasion, usd
-from fusion_model.findings import Order
+from fusion_model.findings import Order, UnusualQuote
 from fusion_model.trading.books import load_books, session_at
 from fusion_model.trading.terms import Decision, Proposals, Reaction, Terms
 
@@ -62,8 +64,18 @@ def propose_daily(
                 occasion, account, prices, found, p_value=terms.unusual_p_value, ranges=ranges
             )
         if strategies.REBALANCE in terms.strategies and targets:
+            falls = strategies.five_session_falls(forecasts)
+            capped = {
+                ticker: min(
+                    share,
+                    strategies.most_weight(
+                        falls.get(ticker, 0.0), terms.limits.most_position, terms.most_risk
+                    ),
+                )
+                for ticker, share in targets.items()
+            }
             wanted += strategies.rebalance(
-                occasion, account, prices, targets, band=terms.band, method=method, ranges=ranges
+                occasion, account, prices, capped, band=terms.band, method=method, ranges=ranges
             )
         return save_within(db, terms, decisions, wanted, prices, standing, now)
 
@@ -103,6 +115,30 @@ def react(
         wanted = strategies.protect(occasion_at(terms.account, now), standing.account, left)
         prices = {ticker: quote.price for ticker, quote in newest.items()}
         return Reaction(tuple(left), save_within(db, terms, decisions, wanted, prices, standing, now))
+
+
+def unusual_now(
+    db: sqlite3.Connection, quotes: Sequence[Quote], p_value: float, now: str
+) -> list[UnusualQuote]:
+    """Return the quotes that were no more probable than ``p_value``, by today's forecasts; one a ticker."""
+    tickers = sorted({quote.ticker for quote in quotes})
+    closed = last_closed_session(now)
+    forecasts = store.load_forecasts(db, closed, tickers=tickers)
+    actions = [one for one in facts.load_actions(db, now, tickers) if closed < one[1] <= now[:10]]
+    reporting = {
+        said.ticker
+        for said in map(partial(store.load_expected_report, db, as_of_session=closed), tickers)
+        if said is not None and said.sessions_ahead == 1
+    }
+    found = unusual_quotes(
+        quotes,
+        forecasts,
+        reported_p=p_value,
+        reporting=reporting,
+        dividends={ticker: amount for ticker, _, kind, amount in actions if kind == "dividend"},
+        splits={ticker: amount for ticker, _, kind, amount in actions if kind == "split"},
+    )
+    return list({one.ticker: one for one in reversed(found)}.values())[::-1]
 
 
 def propose_own(

@@ -14,6 +14,7 @@ from collectors.market_calendar import (
     session_under_way,
     sessions_between,
 )
+from collectors.records import Quote
 from fusion_model import store_orders
 from fusion_model.advice.brokers import Broker, Outcomes, PaperBroker, Ticket
 from fusion_model.advice.fills import NextPrice, next_price
@@ -32,11 +33,13 @@ def settle(
     decisions: Mapping[str, Decision],
     now: str,
     broker: Broker | None = None,
+    quotes: Sequence[Quote] = (),
 ) -> Outcomes:
     """Fill approved orders at the next price, or hand them to a broker; end what was stopped or is too old.
 
-    Limits are held against each order once more, at the price at which it would be traded. On paper all of it
-    is one transaction; a broker is asked outside of any, and what it says is then saved at once.
+    Limits are held against each order once more, at the price at which it would be traded. ``quotes`` are
+    those that have just come, beside the stored ones. On paper all of it is one transaction; a broker is
+    asked outside of any, and what it says is then saved at once.
     """
     with facts.writing(db) if broker is None else nullcontext():
         unsettled = store_orders.load_unsettled_orders(db, terms.account)
@@ -47,7 +50,7 @@ def settle(
         gone = {order.order_id for order in stopped}
         live = [order for order in approved if order.order_id not in gone]
         if broker is None:
-            outcomes = _fill_on_paper(db, terms, decisions, live, now)
+            outcomes = _fill_on_paper(db, terms, decisions, live, now, quotes)
         else:
             outcomes = _hand_over(db, terms, broker, approved, live, now)
         over = {fill.order_id for fill in outcomes.fills} | {end.order_id for end in outcomes.ends}
@@ -83,14 +86,16 @@ def _fill_on_paper(
     decisions: Mapping[str, Decision],
     live: Sequence[Order],
     now: str,
+    arrived: Sequence[Quote],
 ) -> Outcomes:
     if not live:
         return Outcomes()
-    books = load_books(db, terms, now, [order.ticker for order in live])
+    books = load_books(db, terms, now, [order.ticker for order in live], arrived)
     nexts = {
         order.order_id: at
         for order in live
-        if (at := _next_price(db, books, order.ticker, decisions[order.order_id].at, now)) is not None
+        if (at := _next_price(db, books, order.ticker, decisions[order.order_id].at, now, arrived))
+        is not None
     }
     fills: list[Fill] = []
     ends: list[OrderEnd] = []
@@ -116,8 +121,13 @@ def _fill_on_paper(
     return Outcomes(tuple(fills), tuple(ends))
 
 
-def _next_price(db: sqlite3.Connection, books: Books, ticker: str, after: str, now: str) -> NextPrice | None:
-    """Return the first opening or quote within trading hours after a decision, as known now."""
+def _next_price(
+    db: sqlite3.Connection, books: Books, ticker: str, after: str, now: str, arrived: Sequence[Quote]
+) -> NextPrice | None:
+    """Return the first opening or quote within trading hours after a decision, as known now.
+
+    ``arrived`` are quotes that have just come; of a stream's not every one is stored.
+    """
     opens = [
         (session, at, books.opens[ticker][session])
         for session, at in opens_between(after, now)
@@ -125,8 +135,8 @@ def _next_price(db: sqlite3.Connection, books: Books, ticker: str, after: str, n
     ]
     quotes = [
         (quote.quoted_at, quote.available_at, quote.price)
-        for quote in facts.load_quotes(db, ticker, after)
-        if quote.available_at <= now and session_under_way(quote.quoted_at)
+        for quote in (*facts.load_quotes(db, ticker, after), *arrived)
+        if quote.ticker == ticker and quote.available_at <= now and session_under_way(quote.quoted_at)
     ]
     return next_price(after, opens=opens, quotes=quotes)
 

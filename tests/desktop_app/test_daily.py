@@ -28,6 +28,7 @@ def test_the_times_of_the_jobs_are_those_of_the_settings(tmp_path: Path) -> None
         "macro": (DailyAt(9, 0), DailyAt(17, 0)),
         "earnings": (DailyAt(7, 30),),
         "refresh": (AfterJob("prices"),),
+        "orders": (AfterJob("refresh"), Every(15)),
     }
     save_settings(tmp_path, Settings(prices_minutes_after_close=45, macro_times=("18:15",)))
     changed = {job.name: job.triggers for job in daily_jobs(tmp_path, silent)}

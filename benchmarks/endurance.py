@@ -22,7 +22,9 @@ sys.path.insert(0, str(ROOT))
 from collectors.archives import import_prices  # noqa: E402
 from collectors.market_calendar import utc_now  # noqa: E402
 from collectors.store import open_database  # noqa: E402
+from desktop_app.store import DATABASE_NAME  # noqa: E402
 from desktop_app.terminal import table  # noqa: E402
+from tests.big_record import a_day_of_answers, collect_a_day, fill, look_at  # noqa: E402
 from tests.collectors.faults import (  # noqa: E402
     FAULTS,
     POLICY,
@@ -169,6 +171,38 @@ def pages(arguments: argparse.Namespace) -> int:
     return 0 if told["found"] == told["restored"] == told["times"] and not told["wanting"] else 1
 
 
+def big(arguments: argparse.Namespace) -> int:
+    """Collect a day into a record of millions of rows, and look at it; beside a record of a thousandth."""
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder, stamina.set_testing(True, attempts=POLICY.attempts):
+        tickers = [f"T{number:03d}" for number in range(arguments.tickers)]
+        looks, own = dict[str, dict[str, float]](), 0.0
+        sizes = {"small": (60, arguments.posts // 1000), "big": (arguments.sessions, arguments.posts)}
+        for name, (sessions, posts) in {"warm": (60, 100), **sizes}.items():
+            home = Path(folder) / name
+            fill(home, tickers=len(tickers), sessions=sessions, posts=posts)
+            with a_day_of_answers(tickers, sessions, posts=100) as web:
+                took, waited, read = collect_a_day(home, tickers, web)
+            seen = look_at(home, tickers[0]).of
+            if name == "warm":  # what is imported then takes no time later
+                continue
+            parts = [(took.of, waited.of.get(part, 0), read.of.get(part, 0), part) for part in took.of]
+            rows = [
+                (part, f"{all_[part]:.2f}", f"{wait:.2f}", f"{lib:.2f}", f"{all_[part] - wait - lib:.2f}")
+                for all_, wait, lib, part in parts
+            ]
+            own = sum(all_[part] - wait - lib for all_, wait, lib, part in parts)
+            size = (home / DATABASE_NAME).stat().st_size / 1e6
+            print(f"{len(tickers) * sessions:,} bars and {posts:,} posts, {size:,.0f} MB")
+            header = ("a day collected, s", "in all", "waiting", "yfinance reading", "ours")
+            print(table(header, rows), f"\nours in all: {own:.2f} s\n")
+            looks[name] = seen
+    print(
+        table(("s", *looks), [(part, *(f"{of[part]:.2f}" for of in looks.values())) for part in looks["big"]])
+    )
+    return 0 if own < 2.0 else 1
+
+
 def import_speed(arguments: argparse.Namespace) -> int:
     """Import price files and insert the same rows by a plain executemany, in turn, and compare."""
     rows: list[tuple[object, ...]] = []
@@ -226,6 +260,11 @@ def main() -> int:
     noise.add_argument("--times", type=int, default=100)
     noise.add_argument("--seed", type=int, default=1)
     noise.set_defaults(run=pages)
+    many = trials.add_parser("big", help="a day collected into a record of millions of rows")
+    many.add_argument("--tickers", type=int, default=500)
+    many.add_argument("--sessions", type=int, default=4800)
+    many.add_argument("--posts", type=int, default=1_000_000)
+    many.set_defaults(run=big)
     speed = trials.add_parser("import", help="speed of an import of price files beside a plain executemany")
     speed.add_argument("paths", type=Path, nargs="+")
     speed.add_argument("--times", type=int, default=5)

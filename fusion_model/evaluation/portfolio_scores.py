@@ -13,7 +13,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from fusion_model.dataset.panel import FloatArray
-from fusion_model.evaluation.significance import hac_standard_error, session_block_interval
+from fusion_model.evaluation.significance import session_block_interval
+from fusion_model.evaluation.standard_error import hac_standard_error
 
 SESSIONS_A_YEAR = 252
 LAGS = 20  # sessions of dependence between daily returns and their squares

@@ -17,6 +17,9 @@ QUOTES = ("off", "minute", "stream")
 BROKERS = ("paper", "alpaca")
 STRATEGIES = ("rebalance", "risk", "protective", "unusual")
 SHARES_OF_ACCOUNT = (
+    "portfolio_max_weight",
+    "portfolio_max_sector",
+    "portfolio_max_turnover",
     "paper_most_position",
     "paper_most_order",
     "paper_most_loss",
@@ -24,6 +27,8 @@ SHARES_OF_ACCOUNT = (
     "paper_band",
 )
 AMOUNTS = {  # from, to
+    "portfolio_cost_bp": (0, 500),
+    "portfolio_min_trade": (0, 0.4),
     "paper_cash": (100, 1e9),
     "paper_half_spread_bp": (0, 500),
     "paper_fee_bp": (0, 500),
@@ -64,6 +69,11 @@ class Settings:
     At most ``paper_most_orders`` are traded a session; ``paper_band`` is how far a holding may stray from its
     weight. Trading costs half the spread and a fee, in hundredths of a percent, and at least
     ``paper_least_fee`` USD.
+
+    A suggested portfolio holds at most ``portfolio_max_weight`` of one ticker (twice an equal share, where
+    that is more) and ``portfolio_max_sector`` of one sector, exchanges at most ``portfolio_max_turnover`` of
+    what is held, leaves changes of a weight below ``portfolio_min_trade`` undone, and counts
+    ``portfolio_cost_bp`` hundredths of a percent of every trade as lost.
     """
 
     theme: str = "system"
@@ -95,6 +105,11 @@ class Settings:
     paper_half_spread_bp: float = 5.0
     paper_fee_bp: float = 5.0
     paper_least_fee: float = 0.0
+    portfolio_max_weight: float = 0.25
+    portfolio_max_sector: float = 1.0
+    portfolio_max_turnover: float = 1.0
+    portfolio_min_trade: float = 0.005
+    portfolio_cost_bp: float = 10.0
 
 
 def load_settings(home: Path) -> Settings:

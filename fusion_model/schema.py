@@ -20,6 +20,13 @@ RISK_TABLES = (
     "unseen_input",
     "risk_test",
 )
+PORTFOLIO_TABLES = (
+    "portfolio_run",
+    "portfolio_suggestion",
+    "portfolio_weight",
+    "portfolio_frontier",
+    "portfolio_walk",
+)
 FINDING_TABLES = (
     "forecast",
     "anomaly",
@@ -29,6 +36,7 @@ FINDING_TABLES = (
     *REASON_TABLES,
     *ORDER_TABLES,
     *RISK_TABLES,
+    *PORTFOLIO_TABLES,
 )
 
 
@@ -381,4 +389,91 @@ def m006_risk(db: Database) -> None:
         """,
     )
     for table in RISK_TABLES:
+        run_script(db, APPEND_ONLY.format(table=table))
+
+
+@migrations()
+def m007_portfolio(db: Database) -> None:
+    """Suggested portfolios with their weights, their frontiers, and what the methods did in the past."""
+    run_script(
+        db,
+        """
+        CREATE TABLE portfolio_run (
+            id INTEGER PRIMARY KEY,
+            as_of_session TEXT NOT NULL,
+            horizon INTEGER NOT NULL,
+            target_session TEXT NOT NULL,
+            model_version TEXT NOT NULL,
+            scenarios INTEGER NOT NULL,
+            value REAL NOT NULL,
+            max_weight REAL NOT NULL,
+            max_sector REAL NOT NULL,
+            max_turnover REAL NOT NULL,
+            cost REAL NOT NULL,
+            min_trade REAL NOT NULL,
+            walk_first TEXT NOT NULL,
+            walk_last TEXT NOT NULL,
+            walk_decisions INTEGER NOT NULL,
+            overfitting REAL,
+            walk_note TEXT NOT NULL,
+            found_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX portfolio_run_by_session ON portfolio_run (as_of_session);
+        CREATE TABLE portfolio_suggestion (
+            run_id INTEGER NOT NULL REFERENCES portfolio_run (id),
+            method TEXT NOT NULL,
+            cvar REAL NOT NULL,
+            volatility REAL NOT NULL,
+            names REAL NOT NULL,
+            current_cvar REAL,
+            current_volatility REAL,
+            turnover REAL NOT NULL,
+            cost REAL NOT NULL,
+            moved REAL NOT NULL,
+            beats_equal_weight INTEGER CHECK (beats_equal_weight IN (0, 1)),
+            sentence TEXT NOT NULL,
+            PRIMARY KEY (run_id, method)
+        ) STRICT;
+        CREATE TABLE portfolio_weight (
+            run_id INTEGER NOT NULL REFERENCES portfolio_run (id),
+            method TEXT NOT NULL,
+            ticker TEXT NOT NULL,
+            current REAL NOT NULL,
+            weight REAL NOT NULL CHECK (weight BETWEEN 0 AND 1),
+            low REAL NOT NULL,
+            high REAL NOT NULL,
+            PRIMARY KEY (run_id, method, ticker)
+        ) STRICT;
+        CREATE TABLE portfolio_frontier (
+            run_id INTEGER NOT NULL REFERENCES portfolio_run (id),
+            kind TEXT NOT NULL CHECK (kind IN ('trading', 'assumed')),
+            place INTEGER NOT NULL,
+            turnover REAL NOT NULL,
+            cvar REAL NOT NULL,
+            volatility REAL NOT NULL,
+            names REAL NOT NULL,
+            reward REAL,
+            PRIMARY KEY (run_id, kind, place)
+        ) STRICT;
+        CREATE TABLE portfolio_walk (
+            run_id INTEGER NOT NULL REFERENCES portfolio_run (id),
+            strategy TEXT NOT NULL,
+            yearly_return REAL NOT NULL,
+            volatility REAL NOT NULL,
+            sharpe REAL NOT NULL,
+            sharpe_from REAL NOT NULL,
+            sharpe_to REAL NOT NULL,
+            drawdown REAL NOT NULL,
+            cvar REAL NOT NULL,
+            turnover REAL NOT NULL,
+            mean_t REAL,
+            risk_t REAL,
+            sharpe_low REAL,
+            sharpe_high REAL,
+            deflated_sharpe REAL NOT NULL,
+            PRIMARY KEY (run_id, strategy)
+        ) STRICT;
+        """,
+    )
+    for table in PORTFOLIO_TABLES:
         run_script(db, APPEND_ONLY.format(table=table))

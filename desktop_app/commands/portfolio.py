@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from collectors.errors import BadInput
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
-from desktop_app.context import Context
+from desktop_app.context import Context, as_of_option, chosen_session, long_command, names_in
+from desktop_app.settings import Settings, load_settings
 from desktop_app.terminal import table
+from fusion_model.portfolio_findings import METHODS, MIN_CVAR
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from collectors.progress import Progress
+    from desktop_app.suggestion_rows import PortfolioView
+    from fusion_model.advice.portfolio_limits import Limits
 
 
 @click.group()
@@ -26,6 +37,161 @@ def holdings() -> None:
 csv_option = click.option(
     "--csv", "out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the rows as CSV."
 )
+
+
+fraction = click.FloatRange(0.0, 1.0)
+
+
+@portfolio.command(name="suggest")
+@click.option("--method", "methods", type=click.Choice(METHODS), multiple=True, help="Default: all five.")
+@click.option("--tickers", help="Comma-separated; default: what is held, else the watchlist.")
+@click.option("--from-cash", is_flag=True, help="As if nothing were held.")
+@click.option("--max-weight", type=fraction, help="Most of one ticker, as 0.25.")
+@click.option("--max-sector", type=fraction, help="Most of one sector, as 0.4.")
+@click.option("--max-turnover", type=fraction, help="Most that is exchanged, as 0.2.")
+@click.option("--min-trade", type=fraction, help="Changes of a weight below it are left undone, as 0.005.")
+@click.option("--costs-bp", type=float, help="Costs a side in hundredths of a percent.")
+@as_of_option
+@csv_option
+@long_command
+def suggest(
+    context: Context,
+    tell: Progress,
+    methods: tuple[str, ...],
+    tickers: str | None,
+    from_cash: bool,
+    max_weight: float | None,
+    max_sector: float | None,
+    max_turnover: float | None,
+    min_trade: float | None,
+    costs_bp: float | None,
+    as_of: Any,
+    out: Path | None,
+) -> dict[str, Any]:
+    """Spread a portfolio by five methods on the stored forecasts, with what the past says of each."""
+    from desktop_app.portfolio_rows import checked_ticker, load_holding_rows
+    from desktop_app.suggestion_rows import load_portfolio_view
+    from fusion_model import store as findings
+    from fusion_model.pipeline_portfolio import suggest_portfolio
+
+    with context.database() as db:
+        session = chosen_session(as_of) or findings.last_forecast_session(db)
+        if session is None:
+            raise BadInput("nothing is forecast yet; run `barograph train` and `barograph refresh` first")
+        held = {} if from_cash else {row.ticker: row.value for row in load_holding_rows(db, session)}
+        unpriced = [ticker for ticker, value in held.items() if not math.isfinite(value)]
+        if unpriced and tickers is None:
+            raise BadInput(f"{_without_price(unpriced[0])}; or name the tickers with --tickers")
+        names = [checked_ticker(name) for name in names_in(tickers)] or list(held) or _watched(db)
+        mine = {ticker: value for ticker, value in held.items() if ticker in names and math.isfinite(value)}
+        settings = load_settings(context.home)
+        suggest_portfolio(
+            db,
+            session=session,
+            tickers=names,
+            now=utc_now(),
+            limits=_limits(settings, len(names), max_weight, max_sector, max_turnover, min_trade, costs_bp),
+            held=mine,
+            value=math.fsum(mine.values()),
+            methods=methods or METHODS,
+            progress=tell,
+        )
+        view = load_portfolio_view(db, session)
+    if view is None:  # it was saved a moment ago
+        raise RuntimeError("a run of suggestions was saved and is not stored")
+    beside = sorted(set(held) - set(names))
+    if beside:
+        context.voice.say(f"Held beside these and left as they are: {', '.join(beside)}")
+    _say_view(context, view, methods[0] if methods else MIN_CVAR)
+    return _written(context, view, out)
+
+
+def _watched(db: sqlite3.Connection) -> list[str]:
+    watched = choices.load_watchlist(db)
+    if not watched:
+        raise BadInput(
+            "nothing is held and nothing watched: state holdings with `barograph portfolio holdings set`, "
+            "or name "
+            "tickers with --tickers"
+        )
+    return watched
+
+
+def _limits(
+    settings: Settings,
+    count: int,
+    max_weight: float | None,
+    max_sector: float | None,
+    max_turnover: float | None,
+    min_trade: float | None,
+    costs_bp: float | None,
+) -> Limits:
+    """Return what was asked for, else what the settings say; their cap gives way to twice an equal share."""
+    from fusion_model.advice.portfolio_limits import Limits
+
+    usual = min(1.0, max(settings.portfolio_max_weight, 2.0 / max(count, 1)))
+    return Limits(
+        max_weight=usual if max_weight is None else max_weight,
+        max_sector=settings.portfolio_max_sector if max_sector is None else max_sector,
+        max_turnover=settings.portfolio_max_turnover if max_turnover is None else max_turnover,
+        min_trade=settings.portfolio_min_trade if min_trade is None else min_trade,
+        cost=(settings.portfolio_cost_bp if costs_bp is None else costs_bp) / 1e4,
+    )
+
+
+@portfolio.command()
+@click.option("--method", type=click.Choice(METHODS), help="Whose weights to show.")
+@as_of_option
+@csv_option
+@click.pass_obj
+def show(context: Context, method: str | None, as_of: Any, out: Path | None) -> None:
+    """The newest suggestions that are stored."""
+    from desktop_app.suggestion_rows import load_portfolio_view
+
+    session = chosen_session(as_of)
+    with context.database() as db:
+        view = load_portfolio_view(db, session)
+    if view is None:
+        when = f" as of {session}" if session else ""
+        raise BadInput(f"no portfolio was suggested{when} yet; run `barograph portfolio suggest`")
+    if method and view.of(method) is None:
+        stored = ", ".join(known.method for known in view.methods)
+        raise BadInput(f"the newest suggestions hold none by {method}, but by {stored}")
+    _say_view(context, view, method or MIN_CVAR)
+    context.voice.finish(_written(context, view, out))
+
+
+def _say_view(context: Context, view: PortfolioView, method: str) -> None:
+    from desktop_app.suggestion_rows import (
+        FRONTIER_HEADER,
+        MEAN_NOTE,
+        METHOD_HEADER,
+        METHOD_NOTE,
+        WALK_HEADER,
+        WEIGHT_HEADER,
+    )
+
+    say = context.voice.say
+    shown = view.of(method) or view.methods[0]
+    say(f"{view.title}\n{view.limits}")
+    if view.stale:
+        say(view.stale)
+    say(f"\n{table(METHOD_HEADER, view.method_cells)}\n{METHOD_NOTE}\n{MEAN_NOTE}")
+    say(f"\n{shown.name}\n{table(WEIGHT_HEADER, shown.cells)}\n{shown.sentence}")
+    if view.frontier_cells:
+        say("\nThe least risk for so much exchanged\n" + table(FRONTIER_HEADER, view.frontier_cells))
+    say(f"\n{view.walk_title}")
+    if view.walk_cells:
+        say(table(WALK_HEADER, view.walk_cells))
+
+
+def _written(context: Context, view: PortfolioView, out: Path | None) -> dict[str, Any]:
+    """Write the weights where a file was named, and return the findings as the command's result."""
+    from desktop_app.export import export_rows
+
+    if out is not None:
+        context.voice.say(f"{export_rows(out, view.findings.weights)} rows: {out}")
+    return {"portfolio": view.findings, "found_at": view.found_at, "csv": out}
 
 
 @holdings.command(name="list")
@@ -104,7 +270,6 @@ def set_(context: Context, ticker: str, shares: str, cost: str | None) -> None:
 @click.pass_obj
 def remove(context: Context, ticker: str) -> None:
     """State that you no longer hold a ticker; what was stated stays in the history."""
-    from collectors.errors import BadInput
     from desktop_app.portfolio_rows import checked_ticker
 
     name = checked_ticker(ticker)

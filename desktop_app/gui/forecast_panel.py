@@ -48,7 +48,7 @@ class ForecastPanel(QFrame):
         page = QWidget()
         page.setProperty("role", "page")
         layout = QVBoxLayout(page)
-        layout.setContentsMargins(12, 12, 8, 12)
+        layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(8)
         layout.addWidget(label("Forecast", "title"))
         layout.addWidget(label(words.headline, "heading", wrap=True))
@@ -66,8 +66,6 @@ class ForecastPanel(QFrame):
             layout.addWidget(label(note, "muted", wrap=True))
         layout.addStretch()
         self._scroll.setWidget(page)
-        bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self.setMinimumWidth(page.minimumSizeHint().width() + bar + 4)
         self._stack.setCurrentIndex(1)
 
 
@@ -86,7 +84,7 @@ def _held(track: TrackRecord) -> QWidget:
     table = QWidget()
     grid = QGridLayout(table)
     grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(8)
+    grid.setHorizontalSpacing(10)
     grid.setVerticalSpacing(3)
     grid.setColumnStretch(0, 1)
     right = Qt.AlignmentFlag.AlignRight
@@ -106,7 +104,7 @@ def _block(row: HorizonWords) -> QWidget:
     block = QWidget()
     grid = QGridLayout(block)
     grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(8)
+    grid.setHorizontalSpacing(10)
     grid.setVerticalSpacing(3)
     grid.setColumnStretch(1, 1)
     grid.addWidget(label(row.title, "heading"), 0, 0, 1, 2)

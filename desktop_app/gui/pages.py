@@ -7,7 +7,6 @@ from desktop_app.gui.page import PageEntry
 PAGES: tuple[PageEntry, ...] = (
     PageEntry("market", "Market", "Ctrl+1", "desktop_app.gui.market_page:MarketPage"),
     PageEntry("said", "What we said", "Ctrl+2", "desktop_app.gui.said_page:SaidPage"),
-    PageEntry("track", "Track record", "Ctrl+3", "desktop_app.gui.track_page:TrackPage"),
     PageEntry("alerts", "Alerts", "Ctrl+5", "desktop_app.gui.alerts_page:AlertsPage"),
     PageEntry("risk", "Risk", "Ctrl+7", "desktop_app.gui.risk_page:RiskPage"),
     PageEntry("sources", "Sources", "Ctrl+0", "desktop_app.gui.sources_page:SourcesPage"),

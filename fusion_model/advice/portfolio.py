@@ -26,10 +26,15 @@ from fusion_model.advice.portfolio_limits import (
 )
 from fusion_model.dataset.panel import FloatArray
 from fusion_model.errors import NotEnoughHistory
+from fusion_model.portfolio_findings import (
+    EQUAL_RISK,
+    EQUAL_WEIGHT,
+    HRP,
+    MAX_DIVERSIFICATION,
+    METHODS,
+    MIN_CVAR,
+)
 
-MIN_CVAR, HRP, EQUAL_RISK, MAX_DIVERSIFICATION, EQUAL_WEIGHT = METHODS = (
-    "min_cvar", "hierarchical_risk_parity", "equal_risk", "max_diversification", "equal_weight",
-)  # fmt: skip
 CVAR_LEVEL = 0.95
 LEAST_SCENARIOS = 100  # below it, the worst twentieth is fewer than five of them
 PERTURBATIONS = 12

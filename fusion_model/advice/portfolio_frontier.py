@@ -6,31 +6,18 @@ Shapes: S scenarios, N tickers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from collectors.errors import BadInput
-from fusion_model.advice.portfolio import MIN_CVAR, caps_of, centre, cvar, effective_names, fitted, weights_of
+from fusion_model.advice.portfolio import caps_of, centre, cvar, effective_names, fitted, weights_of
 from fusion_model.advice.portfolio_limits import Limits, cleaned, turnover
 from fusion_model.dataset.panel import FloatArray
+from fusion_model.portfolio_findings import ASSUMED, MIN_CVAR, TRADING, FrontierPoint
 
 STEPS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)  # of turnover
 ASSUMED_SHARPE = 0.3  # a year, of every stock
-
-
-@dataclass(frozen=True, slots=True)
-class FrontierPoint:
-    """One portfolio of a frontier; ``cvar`` and ``volatility`` over the horizon, as fractions.
-
-    ``reward`` is the expected return a year that was assumed, NaN where none was.
-    """
-
-    turnover: float
-    cvar: float
-    volatility: float
-    names: float
-    reward: float = float("nan")
 
 
 def trading_frontier(
@@ -51,14 +38,14 @@ def trading_frontier(
         What is held, or equal weights where nothing is.
     """
     centred = centre(returns)
-    points = []
+    points: list[FrontierPoint] = []
     for step in steps:
         allowed = replace(limits, max_turnover=step, min_trade=0.0)
         try:
             weights = weights_of(MIN_CVAR, centred, sectors, allowed, start)
         except BadInput:
             continue
-        points.append(_point(centred, weights, start))
+        points.append(_point(TRADING, len(points), centred, weights, start))
     return points
 
 
@@ -88,13 +75,27 @@ def assumed_frontier(
         **caps_of(centred.shape[1], sectors, limits),
     )
     every = np.atleast_2d(fitted(model, centred))  # (points, N)
-    return [_point(centred, cleaned(weights), start, float(reward @ weights)) for weights in every]
+    return [
+        _point(ASSUMED, place, centred, cleaned(weights), start, float(reward @ weights))
+        for place, weights in enumerate(every)
+    ]
 
 
 def _point(
-    centred: FloatArray, weights: FloatArray, start: FloatArray, reward: float = float("nan")
+    kind: str,
+    place: int,
+    centred: FloatArray,
+    weights: FloatArray,
+    start: FloatArray,
+    reward: float | None = None,
 ) -> FrontierPoint:
     outcome = centred @ weights
     return FrontierPoint(
-        turnover(start, weights), cvar(outcome), float(np.std(outcome)), effective_names(weights), reward
+        kind=kind,
+        place=place,
+        turnover=turnover(start, weights),
+        cvar=cvar(outcome),
+        volatility=float(np.std(outcome)),
+        names=effective_names(weights),
+        reward=reward,
     )

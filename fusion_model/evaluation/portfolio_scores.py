@@ -6,15 +6,14 @@ Shapes: D sessions in order, K strategies. Returns are simple, net of costs; the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from fusion_model.dataset.panel import FloatArray
-from fusion_model.evaluation.significance import session_block_interval
-from fusion_model.evaluation.standard_error import hac_standard_error
+from fusion_model.evaluation.significance import hac_standard_error, session_block_interval
+from fusion_model.portfolio_findings import WalkScore
 
 SESSIONS_A_YEAR = 252
 LAGS = 20  # sessions of dependence between daily returns and their squares
@@ -22,36 +21,6 @@ BLOCK = 60  # sessions of a bootstrap block: a quarter, within which volatility 
 PARTS = 16  # of CSCV: 12,870 ways to choose half of them
 TAIL = 0.05
 EULER = float(np.euler_gamma)
-
-
-@dataclass(frozen=True, slots=True)
-class WalkScore:
-    """One strategy over a walk, after costs.
-
-    ``yearly_return`` is compounded, ``volatility`` a year; ``sharpe`` is mean over standard deviation, a
-    year, with a 95 % block-bootstrap interval. ``cvar`` is the mean loss of the worst twentieth of sessions,
-    ``drawdown`` the deepest fall from a peak, both as positive fractions. ``turnover`` is what is exchanged
-    a year, as a fraction of the portfolio. Against 1/N: ``mean_t`` is the t of the difference of means and
-    ``risk_t`` that of the squared deviations (negative: calmer), with HAC errors; ``sharpe_low`` ..
-    ``sharpe_high`` the 95 % interval of the difference of Sharpe ratios; NaN for 1/N itself.
-    ``deflated_sharpe``: the probability that the Sharpe ratio lies above what the best of as many worthless
-    trials would show.
-    """
-
-    strategy: str
-    yearly_return: float
-    volatility: float
-    sharpe: float
-    sharpe_from: float
-    sharpe_to: float
-    drawdown: float
-    cvar: float
-    turnover: float
-    mean_t: float
-    risk_t: float
-    sharpe_low: float
-    sharpe_high: float
-    deflated_sharpe: float
 
 
 def score_walk(

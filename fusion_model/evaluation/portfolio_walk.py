@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusion_model.advice.portfolio_limits import turnover
+from fusion_model.advice.portfolio import centre, weights_of
+from fusion_model.advice.portfolio_limits import Limits, turnover
 from fusion_model.dataset.panel import FloatArray
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.evaluation.portfolio_scores import SESSIONS_A_YEAR
@@ -22,6 +23,7 @@ WINDOW = 750  # past sessions, each a scenario
 DECAY = 0.97  # of the exponentially weighted variance, daily
 WARM_UP = 60  # sessions before a variance counts
 FLOOR = 1e-4  # of a daily volatility
+LEAST_NAMES = 2
 
 # (row of the decision, weights held (N,)) -> weights (N,); None: keep what is held
 Decide = Callable[[int, FloatArray], "FloatArray | None"]
@@ -149,3 +151,39 @@ def _one(
         if row in decisions:
             wanted = choose(row, weights)
     return np.array(series[2:]), sold
+
+
+def decide_by(
+    method: str, history: FilteredHistory, sectors: Sequence[str], limits: Limits, horizon: int = EVERY
+) -> Decide:
+    """Return a decision by a method of advice.portfolio on the scenarios of each row.
+
+    Stocks without a return on every session of the window are left out, and sold where they are held.
+    """
+
+    def decide(row: int, held: FloatArray) -> FloatArray | None:
+        able = history.eligible(row)
+        if len(able) < LEAST_NAMES:
+            return None
+        scenarios = centre(history.scenarios(row, horizon)[:, able])
+        mine = held[able]
+        current = mine / mine.sum() if mine.sum() > 0 else None
+        weights = np.zeros(len(held))
+        weights[able] = weights_of(method, scenarios, [sectors[int(n)] for n in able], limits, current)
+        return weights
+
+    return decide
+
+
+def hold_equal(history: FilteredHistory) -> Decide:
+    """Return a decision that buys every eligible stock alike once, and holds."""
+
+    def decide(row: int, held: FloatArray) -> FloatArray | None:
+        able = history.eligible(row)
+        if held.any() or len(able) < LEAST_NAMES:
+            return None
+        weights = np.zeros(len(held))
+        weights[able] = 1.0 / len(able)
+        return weights
+
+    return decide

@@ -191,5 +191,6 @@ def test_the_frontier_falls_as_more_may_be_traded_and_starts_at_what_is_held() -
 def test_the_assumed_frontier_buys_reward_with_risk() -> None:
     points = assumed_frontier(RETURNS, SECTORS, FREE, np.full(5, 0.2), horizon=20)
     assert len(points) == 7
-    assert all(b.reward >= a.reward - 1e-9 for a, b in pairwise(points))
+    rewards = [point.reward or 0.0 for point in points]
+    assert all(b >= a - 1e-9 for a, b in pairwise(rewards))
     assert all(b.volatility >= a.volatility - 1e-9 for a, b in pairwise(points))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fusion_model.advice.portfolio import EQUAL_WEIGHT, METHODS
+from fusion_model.advice.portfolio_limits import Limits
 from fusion_model.dataset.panel import FloatArray
 from fusion_model.errors import NotEnoughHistory
-from fusion_model.evaluation.portfolio_walk import FilteredHistory, walk_forward
+from fusion_model.evaluation.portfolio_walk import FilteredHistory, decide_by, hold_equal, walk_forward
 
 T, N = 200, 4
 RETURNS = np.random.default_rng(1).normal(0.0, 0.01, (T, N))
@@ -76,3 +78,24 @@ def test_a_stock_with_a_gap_in_the_window_is_not_eligible() -> None:
 def test_too_short_a_walk_says_so() -> None:
     with pytest.raises(NotEnoughHistory, match="needs 20 sessions after the first decision, and there are 9"):
         walk_forward(RETURNS, SESSIONS, {"equal": equal}, 10, 20, cost=0.0)
+
+
+def test_every_method_walks_and_one_over_n_by_its_method_is_equal_weights() -> None:
+    history = FilteredHistory(RETURNS, window=100)
+    limits = Limits(max_weight=0.6, cost=0.001)
+    decide = {method: decide_by(method, history, ("",) * N, limits) for method in METHODS}
+    walk = walk_forward(RETURNS, SESSIONS, {**decide, "hold": hold_equal(history)}, 165, 199, cost=0.001)
+    assert walk.returns.shape == (33, 6)
+    assert np.isfinite(walk.returns).all()
+    by_name = dict(zip(walk.strategies, walk.returns.T, strict=True))
+    assert by_name[EQUAL_WEIGHT][0] == pytest.approx((1 + RETURNS[167].mean()) * 0.999 - 1)
+    np.testing.assert_allclose(by_name["hold"][:19], by_name[EQUAL_WEIGHT][:19])
+
+
+def test_a_stock_that_cannot_be_judged_is_not_bought_and_is_sold() -> None:
+    gap = RETURNS.copy()
+    gap[160:, 2] = np.nan
+    decide = decide_by(EQUAL_WEIGHT, FilteredHistory(gap, window=100), ("",) * N, Limits(max_weight=0.6))
+    weights = decide(180, EQUAL)
+    assert weights is not None
+    np.testing.assert_allclose(weights, [1 / 3, 1 / 3, 0.0, 1 / 3])

@@ -1,0 +1,201 @@
+"""Suggested portfolios beside what is held, as plain rows for the window, the command line and CSV."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from desktop_app.words import day, money, percent
+from fusion_model.portfolio_findings import (
+    EQUAL_WEIGHT,
+    METHOD_NAMES,
+    TRADING,
+    FrontierPoint,
+    PortfolioFindings,
+    PortfolioSuggestion,
+    SuggestedWeight,
+    WalkScore,
+)
+from fusion_model.store import last_forecast_session
+from fusion_model.store_portfolio import load_portfolio
+
+METHOD_HEADER = (
+    "method",
+    "worst 1 in 20",
+    "volatility",
+    "names",
+    "exchanged",
+    "costs",
+    "moves by",
+    "beat 1/N",
+)
+WEIGHT_HEADER = ("ticker", "now", "suggested", "change", "between")
+WALK_HEADER = (
+    "strategy", "a year", "volatility", "Sharpe", "95 %", "deepest fall", "worst days", "exchanged a year",
+    "Sharpe less 1/N", "deflated",
+)  # fmt: skip
+FRONTIER_HEADER = ("exchanged", "worst 1 in 20", "volatility", "names")
+METHOD_NOTE = (
+    "Worst 1 in 20: the mean loss of the worst twentieth of scenarios over the horizon. Moves by: how far "
+    "the "
+    "suggestion would move with other draws of the scenarios and volatilities a tenth off. Beat 1/N: in "
+    "the past, "
+    "beyond doubt, after costs."
+)
+MEAN_NOTE = (
+    "Expected returns are taken as equal, since no forecast of direction has shown skill: what differs "
+    "between "
+    "portfolios is risk, and what getting there costs."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodView:
+    """One method's suggestion, in words and cells."""
+
+    method: str
+    name: str
+    sentence: str
+    weights: tuple[SuggestedWeight, ...]
+    cells: tuple[tuple[str, ...], ...]  # as WEIGHT_HEADER
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioView:
+    """A run of suggestions, ready to show. ``stale``: empty, or that newer forecasts exist."""
+
+    findings: PortfolioFindings
+    found_at: str
+    title: str
+    limits: str
+    stale: str
+    methods: tuple[MethodView, ...]
+    method_cells: tuple[tuple[str, ...], ...]  # as METHOD_HEADER
+    walk_title: str
+    walk_cells: tuple[tuple[str, ...], ...]  # as WALK_HEADER
+    frontier_cells: tuple[tuple[str, ...], ...]  # as FRONTIER_HEADER
+
+    def of(self, method: str) -> MethodView | None:
+        """Return a method's suggestion, None where the run has none."""
+        return next((view for view in self.methods if view.method == method), None)
+
+
+def load_portfolio_view(db: sqlite3.Connection, session: str | None = None) -> PortfolioView | None:
+    """Return the newest run of suggestions, of a session or at all; None without one."""
+    stored = load_portfolio(db, session)
+    if stored is None:
+        return None
+    found, found_at = stored
+    newest = last_forecast_session(db) or ""
+    stale = ""
+    if session is None and newest > found.run.as_of_session:
+        stale = f"Forecasts of {day(newest)} are newer than these suggestions: suggest again."
+    return in_words(found, found_at, stale)
+
+
+def in_words(found: PortfolioFindings, found_at: str, stale: str = "") -> PortfolioView:
+    """Return a run as a person reads it."""
+    run = found.run
+    start = "from cash"
+    if any(row.current > 0 for row in found.weights):
+        start = f"from holdings worth {money(run.value)}"
+    until = f"for {run.horizon} sessions until {day(run.target_session)}"
+    return PortfolioView(
+        findings=found,
+        found_at=found_at,
+        title=f"As of {day(run.as_of_session)}, {until}, {start}",
+        limits=(
+            f"At most {percent(run.max_weight, 0)} of one ticker, {percent(run.max_sector, 0)} of one "
+            f"sector, "
+            f"{percent(run.max_turnover, 0)} exchanged; {run.cost * 1e4:g} bp a side; changes below "
+            f"{percent(run.min_trade)} are left undone. Long only."
+        ),
+        stale=stale,
+        methods=tuple(_method(suggestion, found.weights) for suggestion in found.suggestions),
+        method_cells=tuple(_method_cells(suggestion) for suggestion in found.suggestions),
+        walk_title=_walk_title(found),
+        walk_cells=tuple(_walk_cells(score) for score in found.walk),
+        frontier_cells=tuple(_frontier_cells(point) for point in found.frontier if point.kind == TRADING),
+    )
+
+
+def _method(suggestion: PortfolioSuggestion, weights: Sequence[SuggestedWeight]) -> MethodView:
+    mine = sorted((row for row in weights if row.method == suggestion.method), key=lambda row: -row.weight)
+    shown = [row for row in mine if row.weight > 0 or row.current > 0]
+    return MethodView(
+        method=suggestion.method,
+        name=METHOD_NAMES[suggestion.method],
+        sentence=suggestion.sentence,
+        weights=tuple(mine),
+        cells=tuple(
+            (
+                row.ticker,
+                percent(row.current),
+                percent(row.weight),
+                percent(row.weight - row.current, signed=True),
+                f"{percent(row.low)} – {percent(row.high)}",
+            )
+            for row in shown
+        ),
+    )
+
+
+def _method_cells(suggestion: PortfolioSuggestion) -> tuple[str, ...]:
+    beats = {None: "not seen", True: "yes", False: "no"}[suggestion.beats_equal_weight]
+    return (
+        METHOD_NAMES[suggestion.method],
+        percent(suggestion.cvar),
+        percent(suggestion.volatility),
+        f"{suggestion.names:.1f}",
+        percent(suggestion.turnover, 0),
+        percent(suggestion.cost, 2),
+        percent(suggestion.moved),
+        "–" if suggestion.method == EQUAL_WEIGHT else beats,
+    )
+
+
+def _walk_title(found: PortfolioFindings) -> str:
+    run = found.run
+    if not found.walk:
+        return f"The past was not walked: {run.walk_note}."
+    title = (
+        f"Walked from {day(run.walk_first)} to {day(run.walk_last)}, {run.walk_decisions} decisions, each "
+        f"traded at "
+        f"the next close, after {run.cost * 1e4:g} bp a side. These stocks are those that are left today: "
+        f"all "
+        "figures are flattered by that, 1/N as well."
+    )
+    if run.overfitting is not None:
+        title += (
+            f" Of all ways to split that time in two, the best of one half was among the worse in the "
+            f"other in "
+            f"{percent(run.overfitting, 0)}."
+        )
+    return title
+
+
+def _walk_cells(score: WalkScore) -> tuple[str, ...]:
+    apart = "–" if math.isnan(score.sharpe_low) else f"{score.sharpe_low:+.2f} – {score.sharpe_high:+.2f}"
+    return (
+        METHOD_NAMES[score.strategy],
+        percent(score.yearly_return, signed=True),
+        percent(score.volatility),
+        f"{score.sharpe:.2f}",
+        f"{score.sharpe_from:.2f} – {score.sharpe_to:.2f}",
+        percent(score.drawdown, 0),
+        percent(score.cvar),
+        percent(score.turnover, 0),
+        apart,
+        percent(score.deflated_sharpe, 0),
+    )
+
+
+def _frontier_cells(point: FrontierPoint) -> tuple[str, ...]:
+    return (
+        percent(point.turnover, 0),
+        percent(point.cvar),
+        percent(point.volatility),
+        f"{point.names:.1f}",
+    )

@@ -43,6 +43,7 @@ CLOSED_COMMUNITY = frozenset({"private", "banned", "quarantined", "gold_only"})
 CHECKED_AT_ONCE = 1000  # posts in ten requests, to see whether they were deleted
 CHECKED_FOR = timedelta(days=30)  # Reddit gives 48 hours; most deletions come sooner
 TURN_S = 15 * 60  # between two runs
+OUT_OF_REACH = "could not be reached"  # in the message of a run whose list ended too early
 SECONDS_BETWEEN_REQUESTS = 0.6  # Reddit allows 100 a minute
 ACCESS = (
     "since November 2025 Reddit approves each new access: read "
@@ -200,8 +201,8 @@ def fetch_posts(
             else:
                 if newer_than is not None and count >= min(limit, LISTING_END):
                     on_gap(
-                        f"older posts of r/{community} between {newer_than} and {oldest} could not be "
-                        "reached: collect more often, or import an archive"
+                        f"older posts of r/{community} between {newer_than} and {oldest} {OUT_OF_REACH}: "
+                        "collect more often, or import an archive"
                     )
 
 

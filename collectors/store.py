@@ -975,6 +975,18 @@ def load_job_runs(db: sqlite3.Connection, job: str | None = None, limit: int = 5
     return [JobRun(*row) for row in rows]
 
 
+def load_runs_that_said(
+    db: sqlite3.Connection, job: str, words: str, since: str, limit: int = 3
+) -> list[JobRun]:
+    """Return the newest runs of a job from an instant on whose message holds some words, newest first."""
+    rows = db.execute(
+        "SELECT job, started_at, finished_at, outcome, rows, message FROM job_run "
+        "WHERE job = ? AND started_at >= ? AND instr(message, ?) > 0 ORDER BY started_at DESC LIMIT ?",
+        (job, since, words, limit),
+    )
+    return [JobRun(*row) for row in rows]
+
+
 def load_last_runs(db: sqlite3.Connection) -> dict[str, JobRun]:
     """Return the newest run of each job."""
     rows = db.execute(

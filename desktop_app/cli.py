@@ -677,15 +677,18 @@ def status(context: Context) -> None:
 @barograph.command()
 @click.option("--leaks", is_flag=True, help="Sound the leak alarms on the forecasters (half a minute).")
 @click.option("--repair", is_flag=True, help="Set a damaged database aside and restore its newest backup.")
+@click.option("--offline", is_flag=True, help="Do not ask the sources whether they can be reached.")
 @long_command
-def doctor(context: Context, tell: Progress, leaks: bool, repair: bool) -> dict[str, Any]:
+def doctor(context: Context, tell: Progress, leaks: bool, repair: bool, offline: bool) -> dict[str, Any]:
     """What is wrong, and how to mend it; with --leaks: whether any forecaster sees what it may not."""
     from desktop_app.doctor import examine, leaks_in_words
+    from desktop_app.reach import examine_sources
     from desktop_app.repair import repair_home
 
     if repair:
         context.voice.say("\n".join(repair_home(context.home, now=utc_now())))
     complaints = examine(context.home, now=utc_now())
+    complaints += [] if offline else examine_sources(context.home)
     for complaint in complaints:
         context.voice.say(f"{complaint.sentence}\n    {complaint.mend}")
     if not complaints:

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,10 @@ from collectors import store as facts
 from collectors.errors import BadInput, StorageError
 from collectors.market_calendar import last_closed_session, session_after
 from desktop_app import store as choices
+from desktop_app.complaint import Complaint, some
 from desktop_app.daily import MODELS_FOLDER
-from desktop_app.freshness import STALE_AFTER_DAYS, state_of
+from desktop_app.doctor_record import complaints_of_gaps, complaints_of_runs
+from desktop_app.freshness import REDDIT_ACCESS, REDDIT_IS_OFF, STALE_AFTER_DAYS, state_of
 from desktop_app.secrets import SECRET_NAMES, SERVICE, load_secret
 from desktop_app.settings import SETTINGS_NAME, Settings, load_settings
 from desktop_app.words import age, count, day
@@ -27,18 +28,8 @@ if TYPE_CHECKING:
     from fusion_model.pipeline import LeakReport
 
 MIN_FREE_BYTES = 1_000_000_000  # FinBERT and a record of 20 years of posts fit into it
-NEEDED_FOR = {"FRED_API_KEY": "macro figures", "REDDIT_CLIENT_ID": "posts", "REDDIT_CLIENT_SECRET": "posts"}
 POSTS_AT_ONCE = 1000
 RECENT_SESSIONS = 10  # as many as are asked again each day
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """One thing that is wrong: of what, a sentence, and the command (or deed) that mends it."""
-
-    subject: str
-    sentence: str
-    mend: str
 
 
 def examine(home: Path, *, now: str) -> list[Complaint]:
@@ -91,15 +82,24 @@ def _of_settings(home: Path) -> Iterator[Complaint]:
 
 
 def _of_keys() -> Iterator[Complaint]:
-    for name, origin in SECRET_NAMES.items():
-        if name == "REDDIT_CLIENT_SECRET" and load_secret("REDDIT_REFRESH_TOKEN") is not None:
-            continue  # an installed app has no secret
-        if load_secret(name) is None:
-            yield Complaint(
-                "keys",
-                f"The key {name} is missing, so {NEEDED_FOR[name]} cannot be collected; get it at {origin}.",
-                f"keyring set {SERVICE} {name}    (or set the environment variable {name})",
-            )
+    if load_secret("FRED_API_KEY") is None:
+        yield _of_missing_key("FRED_API_KEY", "macro figures")
+    if load_secret("REDDIT_CLIENT_ID") is None:
+        yield Complaint("keys", f"{REDDIT_IS_OFF} {REDDIT_ACCESS}", _set_key("REDDIT_CLIENT_ID"))
+    elif load_secret("REDDIT_CLIENT_SECRET") is None and load_secret("REDDIT_REFRESH_TOKEN") is None:
+        yield _of_missing_key("REDDIT_CLIENT_SECRET", "posts")  # an installed app has a token in its place
+
+
+def _of_missing_key(name: str, needed_for: str) -> Complaint:
+    return Complaint(
+        "keys",
+        f"The key {name} is missing, so {needed_for} cannot be collected; get it at {SECRET_NAMES[name]}.",
+        _set_key(name),
+    )
+
+
+def _set_key(name: str) -> str:
+    return f"keyring set {SERVICE} {name}    (or set the environment variable {name})"
 
 
 def _of_database(home: Path, now: str) -> Iterator[Complaint]:
@@ -111,7 +111,9 @@ def _of_database(home: Path, now: str) -> Iterator[Complaint]:
         with closing(choices.open_home(home)) as db:
             wrong = facts.quick_check(db)
             if not wrong:
+                yield from complaints_of_runs(db, now)
                 yield from _of_prices(db, now)
+                yield from complaints_of_gaps(db, now)
                 yield from _of_other_sources(db, now)
                 yield from _of_shortened_series(db)
                 yield from _of_posts(db, home / MODELS_FOLDER)
@@ -150,7 +152,7 @@ def _of_prices(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
     if behind:
         yield Complaint(
             "prices",
-            f"{count(len(behind), 'watched ticker')} had no price on {day(last)}: {_some(behind)}.",
+            f"{count(len(behind), 'watched ticker')} had no price on {day(last)}: {some(behind)}.",
             f"barograph collect prices, or barograph watch remove {behind[0]}",
         )
 
@@ -164,7 +166,7 @@ def _of_doubts(db: sqlite3.Connection, last: str) -> Iterator[Complaint]:
         yield Complaint(
             "quality",
             f"{count(len(held), 'price is', 'prices are')} held out of forecasts until borne out: "
-            f"{_some(told, 3)}.",
+            f"{some(told, 3)}.",
             "barograph collect prices on another day, or barograph import prices FILES of another source",
         )
 
@@ -279,8 +281,3 @@ def _settings_or_defaults(home: Path) -> Settings:
         return load_settings(home)
     except BadInput:  # _of_settings tells of it
         return Settings()
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

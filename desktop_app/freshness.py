@@ -24,6 +24,15 @@ ADVICE = {
     "model": "Press Train.",
     "forecasts": "Press Train, then Refresh.",
 }
+REDDIT_IS_OFF = (
+    "Posts are not collected from Reddit: there is no key of yours (REDDIT_CLIENT_ID). Everything else works "
+    "without: prices, macro figures, reports, forecasts, alerts, and posts of archives that you import."
+)
+REDDIT_ACCESS = (
+    "Since November 2025 Reddit gives no keys by itself: ask for access at "
+    "https://support.reddithelp.com/hc/articles/42728983564564, and once it is approved, create an app of "
+    "type script or installed at https://www.reddit.com/prefs/apps."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def serving(*, tls: bool = False) -> Iterator[Loopback]:
             with suppress(OSError):  # the client was gone first
                 super().finish()
 
-        do_POST = do_DELETE = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_DELETE = do_GET  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             """Stay quiet."""

@@ -223,7 +223,7 @@ def test_a_locked_database_is_busy(
 def test_a_second_collector_is_busy_and_says_who_is_first(
     barograph: Barograph, home: Path, monkeypatch: pytest.MonkeyPatch, name: str, command: str
 ) -> None:
-    monkeypatch.setattr("desktop_app.cli.TURN_S", 0.1)
+    monkeypatch.setattr("desktop_app.context.TURN_S", 0.1)
     with holding(home, name, "barograph serve"):
         code, _, err = barograph(command)
     assert code == 5

@@ -106,6 +106,61 @@ def test_a_missing_key_is_named_with_its_origin(
     assert complaint.mend.startswith(f"keyring set barograph {name} ")
 
 
+def test_without_reddit_it_is_told_once_what_is_off_and_how_to_get_access(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDDIT_CLIENT_ID")
+    monkeypatch.delenv("REDDIT_CLIENT_SECRET")
+    sentence = only(home).sentence
+    assert "Everything else works without" in sentence
+    assert "ask for access at https://support.reddithelp.com/" in sentence
+    change(home, lambda db: save_job_run(db, JobRun("posts", NOW, NOW, "failed", 0, "no key")))
+    assert only(home).subject == "keys"
+
+
+def test_an_installed_app_needs_no_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDDIT_CLIENT_SECRET")
+    monkeypatch.setenv("REDDIT_REFRESH_TOKEN", "a-token")
+    assert examine(home, now=NOW) == []
+
+
+def test_a_job_that_did_not_work_is_told_until_it_works(home: Path) -> None:
+    failed = JobRun("prices", NOW, NOW, "retry", 0, "Yahoo cannot be reached (timeout)")
+    change(home, lambda db: save_job_run(db, failed))
+    assert only(home) == Complaint(
+        "prices",
+        "The last run of prices, today, did not work: Yahoo cannot be reached (timeout).",
+        "barograph collect prices",
+    )
+    change(home, lambda db: save_job_run(db, replace(failed, outcome="done")))
+    assert examine(home, now=NOW) == []
+
+
+def test_a_record_that_ends_in_the_future_tells_of_the_clock(home: Path) -> None:
+    ahead = JobRun("prices", NOW, "2020-02-14T09:00:00Z", "done", 0, "")
+    change(home, lambda db: save_job_run(db, ahead))
+    complaint = only(home)
+    assert complaint.subject == "clock"
+    assert complaint.sentence.startswith("A run is recorded at 2020-02-14T09:00:00Z, which is still to come")
+
+
+def test_gaps_that_stayed_are_told(home: Path) -> None:
+    gap = PriceFlag("AAA", SESSIONS[3], "gap", "", "", "yahoo", "", NOW, NOW)
+    mended = replace(gap, session=SESSIONS[4])
+    spans = [
+        f"older posts of r/{name} between A and B could not be reached: collect more often" for name in "xyz"
+    ]
+    with closing(open_home(home)) as db:
+        save_flags(db, [gap, mended, replace(mended, resolution="mended"), replace(gap, ticker="NOTWATCHED")])
+        save_job_run(db, JobRun("posts", NOW, NOW, "done", 5, f"no such community; {'; '.join(spans)}"))
+        save_job_run(db, JobRun("posts", "2019-12-01T00:00:00Z", NOW, "done", 5, spans[0]))
+    assert [complaint.sentence for complaint in examine(home, now=NOW)] == [
+        f"1 session has no bar of a watched ticker between others: AAA on {day(SESSIONS[3])}.",
+        "Reddit lists about a thousand posts, and no longer listed older posts of r/x between A and B, "
+        "older posts of r/y between A and B and 1 more.",
+    ]
+
+
 def test_sources_grow_stale_each_in_its_own_time(home: Path) -> None:
     found = {complaint.subject: complaint for complaint in examine(home, now="2020-03-02T12:00:00Z")}
     assert set(found) == {"prices", "posts", "macro"}

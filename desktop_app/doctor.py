@@ -17,7 +17,7 @@ from desktop_app import store as choices
 from desktop_app.complaint import Complaint, some
 from desktop_app.daily import MODELS_FOLDER
 from desktop_app.doctor_record import complaints_of_gaps, complaints_of_runs
-from desktop_app.freshness import REDDIT_ACCESS, REDDIT_IS_OFF, STALE_AFTER_DAYS, state_of
+from desktop_app.freshness import REDDIT_IS_OFF, STALE_AFTER_DAYS, state_of
 from desktop_app.secrets import SECRET_NAMES, SERVICE, load_secret
 from desktop_app.settings import SETTINGS_NAME, Settings, load_settings
 from desktop_app.words import age, count, day
@@ -85,7 +85,7 @@ def _of_keys() -> Iterator[Complaint]:
     if load_secret("FRED_API_KEY") is None:
         yield _of_missing_key("FRED_API_KEY", "macro figures")
     if load_secret("REDDIT_CLIENT_ID") is None:
-        yield Complaint("keys", f"{REDDIT_IS_OFF} {REDDIT_ACCESS}", _set_key("REDDIT_CLIENT_ID"))
+        yield Complaint("keys", REDDIT_IS_OFF, _set_key("REDDIT_CLIENT_ID"))
     elif load_secret("REDDIT_CLIENT_SECRET") is None and load_secret("REDDIT_REFRESH_TOKEN") is None:
         yield _of_missing_key("REDDIT_CLIENT_SECRET", "posts")  # an installed app has a token in its place
 

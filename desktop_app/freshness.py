@@ -24,14 +24,19 @@ ADVICE = {
     "model": "Press Train.",
     "forecasts": "Press Train, then Refresh.",
 }
-REDDIT_IS_OFF = (
-    "Posts are not collected from Reddit: there is no key of yours (REDDIT_CLIENT_ID). Everything else works "
-    "without: prices, macro figures, reports, forecasts, alerts, and posts of archives that you import."
-)
+REDDIT_POLICY = "https://support.reddithelp.com/hc/articles/42728983564564"
+REDDIT_APPS = "https://www.reddit.com/prefs/apps"
 REDDIT_ACCESS = (
-    "Since November 2025 Reddit gives no keys by itself: ask for access at "
-    "https://support.reddithelp.com/hc/articles/42728983564564, and once it is approved, create an app of "
-    "type script or installed at https://www.reddit.com/prefs/apps."
+    f"Since November 2025 Reddit gives no keys by itself: ask for access at {REDDIT_POLICY}, and once it is "
+    f"approved, create an app of type script or installed at {REDDIT_APPS}."
+)
+WITHOUT_REDDIT = (
+    "Everything else works without: prices, macro figures, reports, forecasts, alerts, and posts of archives "
+    "that you import."
+)
+REDDIT_IS_OFF = (
+    "Posts are not collected from Reddit: there is no key of yours (REDDIT_CLIENT_ID). "
+    f"{WITHOUT_REDDIT} {REDDIT_ACCESS}"
 )
 
 
@@ -64,6 +69,20 @@ def load_freshness(db: sqlite3.Connection, now: str, home: Path | None = None) -
         _finding("forecasts", "Forecasts", "of the newest session" if session else "", session or "", now)
     )
     return [*rows, _schedule(home, now)] if home is not None else rows
+
+
+def posts_note(rows: Sequence[SourceRow]) -> str:
+    """Return what a person without posts should know about Reddit, in rich text; empty with fresh ones."""
+    if any(row.title == TITLES["posts"] and row.state == "fresh" for row in rows):
+        return ""
+    access = REDDIT_ACCESS
+    for url in (REDDIT_POLICY, REDDIT_APPS):
+        access = access.replace(url, f'<a href="{url}">{url.removeprefix("https://")}</a>')
+    return (
+        f"<b>Posts from Reddit need a key of your own.</b> {access} Then put its id into the keyring with "
+        "<code>keyring set barograph REDDIT_CLIENT_ID</code>, an app's secret as REDDIT_CLIENT_SECRET. "
+        f"{WITHOUT_REDDIT}"
+    )
 
 
 def _schedule(home: Path, now: str) -> SourceRow:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from PySide6.QtCore import Qt
+
 from collectors.market_calendar import utc_now
-from desktop_app.freshness import SourceRow, load_freshness
+from desktop_app.freshness import SourceRow, load_freshness, posts_note
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.page import Page, page_layout
-from desktop_app.gui.tables import Column, RecordModel, table_of
+from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.workers import Read
 
 SIGNS = {"fresh": "● fresh", "stale": "◐ stale", "missing": "○ missing"}
@@ -34,7 +36,13 @@ class SourcesPage(Page):
         super().__init__(desk)
         self.model = RecordModel(COLUMNS)
         self.table = table_of(self.model, "Sources")
-        page_layout(self).addWidget(self.table)
+        self.note = label(wrap=True)
+        self.note.setTextFormat(Qt.TextFormat.RichText)
+        self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.note.setOpenExternalLinks(True)
+        layout = page_layout(self)
+        layout.addWidget(self.table)
+        layout.addWidget(self.note)
 
     def reading(self) -> Read:
         now = utc_now()
@@ -43,3 +51,5 @@ class SourcesPage(Page):
 
     def show_rows(self, rows: Sequence[SourceRow]) -> None:
         self.model.show_rows(rows)
+        self.note.setText(posts_note(rows))
+        self.note.setVisible(bool(self.note.text()))

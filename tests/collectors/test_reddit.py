@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,9 +13,10 @@ import pytest
 from collectors.errors import ConfigurationError, RetryLater, SourceChanged
 from collectors.records import Post
 from collectors.reddit import RedditCredentials, collect_posts, fetch_posts, open_reddit
+from collectors.retry import Pace
 from collectors.store import load_posts, save_posts
 from collectors.universe import Company
-from tests.collectors.loopback import HANG, HTML, Answer, Loopback
+from tests.collectors.loopback import HANG, HTML, Answer, Loopback, Request
 from tests.collectors.recorded import COMMENTS_PATH, INFO_PATH, NEW, NEW_PATH, TOKEN_PATH, play_reddit
 
 CREDENTIALS = RedditCredentials("id", "secret", "barograph tests")
@@ -168,6 +169,67 @@ def test_a_spent_allowance_is_handed_on_and_not_slept_through(source: Loopback, 
         list(fetch_posts(reddit, "stocks", newer_than=None))
     assert 400 < (caught.value.after_s or 0) <= 420
     assert source.paths() == [TOKEN_PATH, NEW_PATH]
+
+
+def test_an_allowance_that_is_soon_renewed_is_waited_for(
+    source: Loopback, reddit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("prawcore.rate_limit.time.sleep", waits.append)
+    spent = {"x-ratelimit-remaining": "0.0", "x-ratelimit-used": "100", "x-ratelimit-reset": "30"}
+    source.on(NEW_PATH, Answer(NEW, headers=spent))
+    assert len(list(fetch_posts(reddit, "stocks", newer_than=None))) == 8
+    assert [round(wait) for wait in waits] == [30]  # between the posts and the comments
+
+
+def paged(
+    like: str, items: int, a_page: int, asked: Callable[[], None] = lambda: None
+) -> Callable[[Request], Answer]:
+    """Answer as Reddit does: a page of a list of so many items, and where the next one begins."""
+    child = json.loads(like)["data"]["children"][0]
+
+    def answer(request: Request) -> Answer:
+        asked()
+        first = int(request.query.get("after", "t3_0").partition("_")[2])
+        numbers = range(first, min(first + a_page, items))
+        children = [
+            {**child, "data": {**child["data"], "id": str(n), "name": f"{child['kind']}_{n}",
+                               "created_utc": 1_480_000_000 - n}}
+            for n in numbers
+        ]  # fmt: skip
+        after = f"t3_{numbers.stop}" if numbers.stop < items else None
+        return Answer(json.dumps({"kind": "Listing", "data": {"children": children, "after": after}}))
+
+    return answer
+
+
+def test_a_list_is_read_to_its_end_at_a_thousand_and_the_rest_is_told(source: Loopback, reddit: Any) -> None:
+    source.on(NEW_PATH, paged(NEW, items=1000, a_page=100))
+    gaps: list[str] = []
+    posts = list(fetch_posts(reddit, "stocks", newer_than="2016-01-01T00:00:00Z", on_gap=gaps.append))
+    assert (len(posts), source.paths().count(NEW_PATH)) == (1004, 10)
+    assert gaps == [
+        "older posts of r/stocks between 2016-01-01T00:00:00Z and 2016-11-24T14:50:01Z could not be reached: "
+        "collect more often, or import an archive"
+    ]
+
+
+def test_never_more_than_a_hundred_requests_a_minute(
+    source: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    at: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr("collectors.reddit.Pace", lambda interval: Pace(interval, lambda: now[0], sleep))
+    pages = paged(NEW, items=250, a_page=1, asked=lambda: at.append(now[0]))
+    source.on(NEW_PATH, pages)
+    with open_reddit(CREDENTIALS, oauth_url=source.url, reddit_url=source.url) as reddit:
+        assert len(list(fetch_posts(reddit, "stocks", newer_than=None))) == 254
+    assert len(at) == 250
+    assert max(sum(begun <= one < begun + 59.99 for one in at) for begun in at) == 100
 
 
 def test_an_edit_changes_nothing(source: Loopback, reddit: Any, db: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from collectors.locks import SCHEDULE, holding
 from collectors.records import Post, PostSentiment
 from desktop_app.alerts import acknowledge_alert, load_alerts
 from desktop_app.chart_marks import ReportMark
-from desktop_app.freshness import load_freshness
+from desktop_app.freshness import load_freshness, posts_note
 from desktop_app.pointer import chart_in_words
 from desktop_app.settings import Settings
 from desktop_app.snapshot import (
@@ -142,6 +142,16 @@ def test_freshness_names_what_is_stale_missing_and_what_to_do(db: sqlite3.Connec
         "Set `contact` in the settings and press Collect, or import a list of reports.",
     )
     assert load_freshness(db, "2021-06-01T12:00:00Z")[0].state == "stale"
+
+
+def test_without_fresh_posts_the_way_to_reddit_is_told(db: sqlite3.Connection) -> None:
+    assert posts_note(load_freshness(db, "2021-03-17T12:00:00Z")) == ""
+    note = posts_note(load_freshness(db, "2021-06-01T12:00:00Z"))
+    assert note.startswith(
+        "<b>Posts from Reddit need a key of your own.</b> Since November 2025 Reddit gives"
+    )
+    assert '<a href="https://www.reddit.com/prefs/apps">www.reddit.com/prefs/apps</a>' in note
+    assert "Everything else works without" in note
 
 
 def test_whether_the_schedule_runs_is_shown_with_the_sources(db: sqlite3.Connection, tmp_path: Path) -> None:

@@ -702,6 +702,27 @@ def load_macro(
     )
 
 
+def load_releases(
+    db: sqlite3.Connection, after: str, until: str
+) -> list[tuple[str, str, float, float | None]]:
+    """Return (series_id, observed_on, value, before) of what was released in (after, until], by series.
+
+    Of each series the newest observation that came then, and what was known at ``until`` of the one before
+    it; None where it is the first.
+    """
+    return db.execute(
+        "WITH came AS (SELECT series_id, max(observed_on) AS observed_on FROM macro_observation "
+        "WHERE available_at > ? AND available_at <= ? GROUP BY series_id) "
+        "SELECT series_id, observed_on, "
+        "(SELECT value FROM macro_observation AS own WHERE own.series_id = came.series_id "
+        "AND own.observed_on = came.observed_on AND available_at <= ? ORDER BY available_at DESC LIMIT 1), "
+        "(SELECT value FROM macro_observation AS own WHERE own.series_id = came.series_id "
+        "AND own.observed_on < came.observed_on AND available_at <= ? "
+        "ORDER BY own.observed_on DESC, available_at DESC LIMIT 1) FROM came ORDER BY series_id",
+        (after, until, until, until),
+    ).fetchall()
+
+
 def load_earnings(
     db: sqlite3.Connection, known_at: str, tickers: Sequence[str] | None = None
 ) -> list[tuple[str, str, str, str]]:

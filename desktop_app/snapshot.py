@@ -313,7 +313,12 @@ def load_posts_of_day(db: sqlite3.Connection, snapshot: Snapshot, position: int)
     """
     after = snapshot.closes[position - 1] if position > 0 else ""
     until = snapshot.closes[position] if position < len(snapshot.closes) else LATEST
-    posts = load_posts(db, snapshot.ticker, until, after, POSTS_OF_A_DAY)
+    return load_posts_between(db, snapshot.ticker, after, until)
+
+
+def load_posts_between(db: sqlite3.Connection, ticker: str, after: str, until: str) -> list[PostRow]:
+    """Return a ticker's newest POSTS_OF_A_DAY posts that became known in (after, until], newest first."""
+    posts = load_posts(db, ticker, until, after, POSTS_OF_A_DAY)
     scores = load_scores(db, [post.post_id for post in posts])
     return [PostRow(post, _one_text(post), tuple(scores.get(post.post_id, ()))) for post in posts]
 

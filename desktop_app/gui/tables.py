@@ -31,7 +31,15 @@ class Column(Generic[Row]):
     text: Callable[[Row], str]
     tooltip: Callable[[Row], str] | None = None
     right: bool = False
+    middle: bool = False
     stretch: bool = False
+
+    @property
+    def side(self) -> Qt.AlignmentFlag:
+        """Where its texts stand."""
+        if self.middle:
+            return Qt.AlignmentFlag.AlignHCenter
+        return Qt.AlignmentFlag.AlignRight if self.right else Qt.AlignmentFlag.AlignLeft
 
 
 class RecordModel(QAbstractTableModel, Generic[Row]):
@@ -63,8 +71,7 @@ class RecordModel(QAbstractTableModel, Generic[Row]):
         if role == Qt.ItemDataRole.ToolTipRole:
             return column.tooltip(row) if column.tooltip else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
+            return column.side | Qt.AlignmentFlag.AlignVCenter
         return None
 
     def headerData(
@@ -73,8 +80,7 @@ class RecordModel(QAbstractTableModel, Generic[Row]):
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return self.columns[section].title
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if self.columns[section].right else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
+            return self.columns[section].side | Qt.AlignmentFlag.AlignVCenter
         return None
 
 

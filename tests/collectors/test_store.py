@@ -175,6 +175,19 @@ def test_a_vintage_told_differently_later_is_a_correction_since_then(filled: sql
     assert store.save_macro(filled, [replace(CPI, value=260.0)], LATER) == 0
 
 
+def test_what_was_released_on_a_day_stands_beside_what_was_known_before(filled: sqlite3.Connection) -> None:
+    day = "2020-02-14T20:00:00Z"
+    january = replace(CPI, observed_on="2020-01-01", value=259.0, released_on="2020-02-14", available_at=day)
+    revised = replace(CPI, value=258.6, released_on="2020-02-14", available_at=day)
+    store.save_macro(filled, [january, revised], RECORDED)
+    released = store.load_releases(filled, "2020-02-13T21:00:00Z", "2020-02-14T21:00:00Z")
+    assert released == [("CPI", "2020-01-01", 259.0, 258.6)]
+    assert store.load_releases(filled, "2020-01-14T00:00:00Z", "2020-01-15T00:00:00Z") == [
+        ("CPI", "2019-12-01", 258.4, None)
+    ]
+    assert store.load_releases(filled, day, "2020-02-20T21:00:00Z") == []
+
+
 def test_the_first_version_of_a_post_stays(filled: sqlite3.Connection) -> None:
     assert store.save_posts(filled, [replace(POST, body="edited")], []) == 0
     assert store.load_posts(filled, "KO", LATER) == [POST]

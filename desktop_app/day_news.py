@@ -1,0 +1,81 @@
+"""What was written and released between two closes: the posts and macro figures beside a forecast."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from collectors.market_calendar import session_after, session_close
+from collectors.store import load_releases
+from desktop_app.snapshot import POSTS_OF_A_DAY, PostRow, load_posts_between
+from desktop_app.words import count, day
+
+SERIES = {  # FRED's names in plain words, with the unit that a value stands in
+    "FEDFUNDS": ("Federal funds rate", "%"),
+    "DGS2": ("Treasury yield, 2 years", "%"),
+    "DGS10": ("Treasury yield, 10 years", "%"),
+    "T10Y2Y": ("10-year less 2-year yield", "%"),
+    "CPIAUCSL": ("Consumer prices (index)", ""),
+    "UNRATE": ("Unemployment rate", "%"),
+    "PAYEMS": ("Employed, thousands", ""),
+    "INDPRO": ("Industrial production (index)", ""),
+    "ICSA": ("New unemployment claims", ""),
+    "M2SL": ("Money (M2), billion USD", ""),
+    "VIXCLS": ("VIX", ""),
+    "BAMLH0A0HYM2": ("High-yield spread", "%"),
+    "UMCSENT": ("Consumer sentiment (index)", ""),
+    "USREC": ("Recession (1: yes)", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """A macro figure that came: what it is, when it is of, its value and the one before."""
+
+    title: str
+    series_id: str
+    observed: str
+    value: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayNews:
+    """What a close was the first to know beside its price."""
+
+    heading: str
+    posts: tuple[PostRow, ...]
+    releases_heading: str
+    releases: tuple[ReleaseRow, ...]
+
+
+def load_day_news(db: sqlite3.Connection, ticker: str, session: str) -> DayNews:
+    """Return the posts on a ticker and the macro figures between the close before a session and its own."""
+    after, until = session_close(session_after(session, -1)), session_close(session)
+    posts = load_posts_between(db, ticker, after, until)
+    releases = [_release(*row) for row in load_releases(db, after, until)]
+    many = "The newest " if len(posts) == POSTS_OF_A_DAY else ""
+    written = f"{many}{count(len(posts), 'post')}" if posts else "No posts"
+    came = count(len(releases), "macro figure") if releases else "No macro figures"
+    return DayNews(
+        heading=f"{written} on {ticker} known by the close of {day(session)}",
+        posts=tuple(posts),
+        releases_heading=f"{came} released that day",
+        releases=tuple(releases),
+    )
+
+
+def _release(series_id: str, observed_on: str, value: float, before: float | None) -> ReleaseRow:
+    title, unit = SERIES.get(series_id, (series_id, ""))
+    return ReleaseRow(
+        title=title,
+        series_id=series_id,
+        observed=day(observed_on),
+        value=_figure(value, unit),
+        before="" if before is None else _figure(before, unit),
+    )
+
+
+def _figure(value: float, unit: str) -> str:
+    text = f"{value:,.2f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{text.replace('-', '−')} {unit}".rstrip()

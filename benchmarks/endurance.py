@@ -41,6 +41,7 @@ from tests.disk_trouble import (  # noqa: E402
     run_out_of_room,
     try_without_rights,
 )
+from tests.doctored_homes import show  # noqa: E402
 from tests.killed import kill_at_random  # noqa: E402
 from tests.simulated_year import (  # noqa: E402
     Account,
@@ -203,6 +204,15 @@ def big(arguments: argparse.Namespace) -> int:
     return 0 if own < 2.0 else 1
 
 
+def doctor(_: argparse.Namespace) -> int:
+    """Show what `barograph doctor` says of a healthy home, one without keys, and a damaged one."""
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        for title, said in show(Path(folder), utc_now()):
+            print(f"--- {title}\n{said}\n")
+    return 0
+
+
 def import_speed(arguments: argparse.Namespace) -> int:
     """Import price files and insert the same rows by a plain executemany, in turn, and compare."""
     rows: list[tuple[object, ...]] = []
@@ -265,6 +275,8 @@ def main() -> int:
     many.add_argument("--sessions", type=int, default=4800)
     many.add_argument("--posts", type=int, default=1_000_000)
     many.set_defaults(run=big)
+    homes = trials.add_parser("doctor", help="what the doctor says of three homes")
+    homes.set_defaults(run=doctor)
     speed = trials.add_parser("import", help="speed of an import of price files beside a plain executemany")
     speed.add_argument("paths", type=Path, nargs="+")
     speed.add_argument("--times", type=int, default=5)

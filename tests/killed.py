@@ -62,7 +62,7 @@ def kill_at_random(folder: Path, times: int, seed: int) -> Counter[str]:
             if path.is_file():
                 with closing(sqlite3.connect(path)) as db:
                     told["damaged"] += bool(quick_check(db))
-                told["half"] += half_batches(read(path), whole)
+                told["half"] += half_batches(read(path), whole) + wrong_tallies(path)
         collect_all(path, web)
         compare(read(path), whole, told)
     return told
@@ -142,6 +142,19 @@ def half_batches(record: Record, whole: Record) -> int:
             parts = [(len(_of(record[table], key)), len(_of(whole[table], key))) for table in tables]
             half += any(have for have, _ in parts) and any(have < all_ for have, all_ in parts)
     return half
+
+
+def wrong_tallies(path: Path) -> int:
+    """Count the tallies of a record that are not what counting finds, or are missing."""
+    counted = "SELECT 'prices', source, count(*) FROM price_bar GROUP BY source UNION ALL "
+    counted += "SELECT 'posts', source, count(*) FROM post GROUP BY source"
+    with closing(sqlite3.connect(path)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'tally'").fetchone():
+            return 0  # killed before the tables were there
+        tallied = db.execute(
+            "SELECT kind, name, rows FROM tally WHERE kind IN ('prices', 'posts')"
+        ).fetchall()
+        return len({row for row in tallied if row[2]} ^ set(db.execute(counted)))
 
 
 def _of(rows: list[tuple[object, ...]], key: object) -> list[tuple[object, ...]]:

@@ -65,8 +65,9 @@ class Anomaly:
     ``measure`` is one of MEASURES; ``p_value`` is two-sided for return, spread and sentiment, upper for
     the others; ``observed`` and ``expected`` are in the unit of the measure: log return (return, spread),
     log of high over low (range), shares (volume), posts (post_count), mean of positive - negative
-    (sentiment), squared Mahalanobis distance a stock (turbulence, of the ticker MARKET), measures below 5 %
-    (joint: all of a ticker together). ``reason`` is a sentence for a person.
+    (sentiment), squared Mahalanobis distance a stock (turbulence, of the ticker MARKET: its p-value counts
+    the mean move too), measures below 5 % (joint: all of a ticker together). ``reason`` is a sentence for a
+    person.
     """
 
     ticker: str

@@ -27,6 +27,7 @@ REPORTED_P = 0.01  # findings are kept down to one in a hundred; who sees which 
 WORTH_A_WORD = 0.05  # of a measure, in the reason of an unusual session
 NAMED_NEIGHBOURS = 4
 TICKER_MEASURES = ("return", "range", "volume", "spread", "post_count", "sentiment")
+MARKET_MEASURES = ("turbulence", "market_move")  # of which one probability is made
 POST_MEASURES = ("post_count", "sentiment")
 INNER_LOW, MEDIAN, INNER_HIGH = (QUANTILE_LEVELS.index(level) for level in (0.05, 0.5, 0.95))
 
@@ -85,7 +86,8 @@ def judge(
             if one.p_value <= reported_p
         ]
         found.append(_joint(known, row, int(n), seen, float(joint[n]), said))
-    found += _market(known, row, float(of_measure["turbulence"][0]), reported_p)
+    market = cauchy_combination([[of_measure[name][0] for name in MARKET_MEASURES]])
+    found += _market(known, row, float(market[0]), reported_p)
     return sorted(found, key=lambda one: (one.p_value, one.ticker, one.measure))
 
 

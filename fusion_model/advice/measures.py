@@ -79,6 +79,7 @@ def measured(panel: Panel, sessions: int = 1) -> Measured:
         post_count(panel),
         sentiment(panel),
         turbulence(panel, before),
+        market_move(panel, before),
     )
     return Measured(panel, expects_report(panel), {measure.name: measure for measure in found}, graph)
 
@@ -313,6 +314,16 @@ def turbulence(panel: Panel, before: FloatArray) -> Measure:
         distance[rows, 0] = np.einsum("ti,ij,tj->t", today, inverse, today) / np.maximum(there, 1)
     with np.errstate(divide="ignore"):
         return Measure("turbulence", np.log(distance), distance, np.ones((T, 1)))
+
+
+def market_move(panel: Panel, before: FloatArray) -> Measure:
+    """Mean move of the stored stocks, each in units of its volatility, against its usual size; one column."""
+    moves = panel.log_returns / before
+    known = np.isfinite(moves)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known, moves, 0.0).sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True)
+        score = np.log(np.maximum(np.abs(_standardised(mean)), LEAST_SCORE))
+    return Measure("market_move", score, mean, np.zeros_like(mean))
 
 
 def shrunk_correlation(moves: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import combinations
@@ -26,7 +26,7 @@ from desktop_app.store import open_home_reader
 from fusion_model import pipeline
 from fusion_model.dataset.panel import FloatArray, Panel, load_panel
 from fusion_model.findings import HORIZONS, QUANTILE_LEVELS, Attribution
-from fusion_model.forecasting.explain import explain
+from fusion_model.forecasting.explain import attributions, explain
 from fusion_model.forecasting.fusion_forecaster import FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
 from fusion_model.forecasting.reading import USUAL_SESSIONS
@@ -78,18 +78,18 @@ def report_home(home: Path, count: int, seeds: Sequence[int]) -> None:
               if session[:7] != after[:7]]  # fmt: skip
     sessions = [*months[-count + 1 :], last]
     report_cost(forecaster, panel, last)
-    rows = {session: explain(forecaster, panel, session).attributions for session in sessions}
+    rows = {session: attributions(forecaster, panel, session) for session in sessions}
     report_completeness(forecaster, panel, rows)
     report_ordinary_day(forecaster, panel, rows[last])
     members = [only_member(forecaster, member) for member in range(forecaster.state.config.members)]
-    tables = [table_of(explain(one, panel, session).attributions for session in sessions) for one in members]
+    tables = [table_of(attributions(one, panel, session) for session in sessions) for one in members]
     report_stability("networks of one model, each alone", tables)
     if seeds:
         others = [table_of(rows.values())]
         for seed in seeds:
             other = FusionForecaster(replace(forecaster.state.config, seed=seed))
             other.fit(panel, panel.sessions)
-            others.append(table_of(explain(other, panel, session).attributions for session in sessions))
+            others.append(table_of(attributions(other, panel, session) for session in sessions))
         report_stability("whole models with other seeds", others)
 
 
@@ -154,10 +154,10 @@ def only_member(forecaster: FusionForecaster, member: int) -> FusionForecaster:
     return alone
 
 
-def table_of(rows: object) -> Table:
+def table_of(rows: Iterable[tuple[Attribution, ...]]) -> Table:
     """Return what each cause adds to the log width, over sessions, tickers and horizons in one order."""
     table: dict[str, list[float]] = {}
-    for found in rows:  # type: ignore[attr-defined]
+    for found in rows:
         totals: dict[tuple[str, int, str], float] = {}
         for row in found:
             if row.target == "width" and row.cause != "usual":
@@ -212,7 +212,7 @@ def report_planted() -> None:
         rows = range(1010, 1100, 3)
         for row in rows:
             totals: dict[tuple[str, str], float] = {}
-            for one in explain(forecaster, panel, panel.sessions[row]).attributions:
+            for one in attributions(forecaster, panel, panel.sessions[row]):
                 if one.target == "width" and one.horizon == 1 and one.cause != "usual":
                     totals[one.cause, one.ticker] = (
                         totals.get((one.cause, one.ticker), 0.0) + one.contribution

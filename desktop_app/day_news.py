@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from collectors.market_calendar import session_after, session_close
-from collectors.store import load_releases
+from collectors.store import load_closing_instants, load_releases
 from desktop_app.snapshot import POSTS_OF_A_DAY, PostRow, load_posts_between
 from desktop_app.words import count, day
 
@@ -50,8 +49,12 @@ class DayNews:
 
 
 def load_day_news(db: sqlite3.Connection, ticker: str, session: str) -> DayNews:
-    """Return the posts on a ticker and the macro figures between the close before a session and its own."""
-    after, until = session_close(session_after(session, -1)), session_close(session)
+    """Return the posts on a ticker and the macro figures between the close before a session and its own.
+
+    Closes are those of the ticker's stored bars: a calendar would load pandas into the window.
+    """
+    closes = [at for on, at in load_closing_instants(db, ticker) if on <= session][-2:]
+    after, until = closes[0] if len(closes) == 2 else "", closes[-1] if closes else ""
     posts = load_posts_between(db, ticker, after, until)
     releases = [_release(*row) for row in load_releases(db, after, until)]
     many = "The newest " if len(posts) == POSTS_OF_A_DAY else ""

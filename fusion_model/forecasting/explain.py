@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import factorial
 
 import numpy as np
@@ -74,22 +75,43 @@ def explain(forecaster: FusionForecaster, panel: Panel, session: str) -> Explana
     NoModel, NotEnoughHistory
         As predict.
     """
+    day = _day(forecaster, panel, session)
+    return Explanation(
+        attributions=tuple(_attributions(forecaster, panel, day)),
+        counterfactuals=tuple(_counterfactuals(forecaster.state, panel, day)),
+        related=tuple(_related(forecaster, panel, day)),
+    )
+
+
+def attributions(forecaster: FusionForecaster, panel: Panel, session: str) -> tuple[Attribution, ...]:
+    """Return the first part of ``explain`` alone, in a fifth of the time."""
+    return tuple(_attributions(forecaster, panel, _day(forecaster, panel, session)))
+
+
+@dataclass(frozen=True)
+class _Day:
+    """One session as it was read and calibrated."""
+
+    t: int
+    ready: IntArray  # (B,) columns of the panel
+    came: Reading
+    spreads: tuple[Spread, ...]
+    rows: _Rows
+
+
+def _day(forecaster: FusionForecaster, panel: Panel, session: str) -> _Day:
     state, prepared, t = forecaster.state, forecaster.prepared(panel), panel.position(session)
     ready, came = read(state, prepared, t)
-
-    def asked(reading: Reading) -> Voices:
-        return voices(state, reading)
-
-    spreads = [_spread(state, prepared, t, k, ready) for k in range(len(HORIZONS))]
+    spreads = tuple(_spread(state, prepared, t, k, ready) for k in range(len(HORIZONS)))
     names = [panel.tickers[n] for n in ready]
-    rows = _Rows(forecaster.model_version, session, names)
-    causes = causes_read(state, panel)
-    attributions = list(attribute(rows, asked, read_usual(state, prepared, t), came, causes, spreads))
-    return Explanation(
-        attributions=tuple(attributions),
-        counterfactuals=tuple(_counterfactuals(rows, state, panel, t, ready, came, spreads)),
-        related=tuple(_related(forecaster, panel, prepared, session, ready)),
-    )
+    return _Day(t, ready, came, spreads, _Rows(forecaster.model_version, session, names))
+
+
+def _attributions(forecaster: FusionForecaster, panel: Panel, day: _Day) -> Iterator[Attribution]:
+    state = forecaster.state
+    usual = read_usual(state, forecaster.prepared(panel), day.t)
+    asked = partial(voices, state)
+    return attribute(day.rows, asked, usual, day.came, causes_read(state, panel), day.spreads)
 
 
 @dataclass(frozen=True)
@@ -241,16 +263,15 @@ def _neighbour_rows(
             yield from own.attributions(k, "width", "related", rows.names[places[b, place]], value)
 
 
-def _related(
-    forecaster: FusionForecaster, panel: Panel, prepared: Prepared, session: str, ready: IntArray
-) -> Iterator[RelatedStock]:
+def _related(forecaster: FusionForecaster, panel: Panel, day: _Day) -> Iterator[RelatedStock]:
     """Yield each ready ticker's neighbours in the graph, whether a part reads it or not."""
-    t, config = panel.position(session), forecaster.state.config
+    t, session, config = day.t, day.rows.session, forecaster.state.config
+    prepared = forecaster.prepared(panel)
     graph = prepared.data.graph or StockGraph(panel, prepared.scale, config.graph_neighbours)
     columns, edges = graph.at(t)
     attention = {name: dict(read) for name, read in forecaster.related_stocks(panel, session).items()}
     correlation, sector, mention = (EDGE_FEATURES.index(name) for name in EDGE_FEATURES)
-    for n in ready:
+    for n in day.ready:
         there = [k for k, column in enumerate(columns[n]) if column >= 0 and prepared.data.ready[column, t]]
         for place, k in enumerate(there, start=1):
             neighbour = panel.tickers[columns[n, k]]
@@ -273,17 +294,9 @@ def _rounded(value: float | None) -> float | None:
 # Otherwise ----------------------------------------------------------------------------------------
 
 
-def _counterfactuals(
-    rows: _Rows,
-    state: FittedState,
-    panel: Panel,
-    t: int,
-    ready: IntArray,
-    came: Reading,
-    spreads: Sequence[Spread],
-) -> Iterator[Counterfactual]:
+def _counterfactuals(state: FittedState, panel: Panel, day: _Day) -> Iterator[Counterfactual]:
     """Yield what the model says where one thing had not happened, of the stocks that it happened to."""
-    session, lookback = panel.sessions[t], state.config.lookback
+    t, ready, session, lookback = day.t, day.ready, day.rows.session, state.config.lookback
     asked: list[tuple[str, Panel, FloatArray]] = []
     with np.errstate(invalid="ignore"):
         asked.append(("no_move", without_the_move(panel, session), np.abs(panel.log_returns[t, ready]) > 0))
@@ -296,12 +309,12 @@ def _counterfactuals(
     for change, altered, concerned in asked:
         if not concerned.any():
             continue
-        said = voices(state, read_altered(state, panel, altered, t, ready, came))
+        said = voices(state, read_altered(state, panel, altered, t, ready, day.came))
         scale = np.exp(said.total)  # (B, H)
-        for k, spread in enumerate(spreads):
+        for k, spread in enumerate(day.spreads):
             quantiles = (spread.whole[:, [LOW, MEDIAN, HIGH]] + said.location[:, k, None]) * scale[:, k, None]
             for b in np.flatnonzero(concerned).tolist():
                 yield Counterfactual(
-                    rows.model_version, rows.names[b], session, HORIZONS[k], change,
+                    day.rows.model_version, day.rows.names[b], session, HORIZONS[k], change,
                     *np.round(quantiles[b], DECIMALS).tolist(),
                 )  # fmt: skip

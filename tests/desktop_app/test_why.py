@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -147,3 +149,18 @@ def test_exported_reasons_sum_to_the_width(db: sqlite3.Connection, tmp_path: Pat
     assert [(one["cause"], one["price_q05"]) for one in rows if one["kind"] == "counterfactual"] == [
         ("no_move", f"{60.6 * math.exp(-0.045):.4f}"), ("no_report", f"{60.6 * math.exp(-0.03):.4f}"),
     ]  # fmt: skip
+
+
+def test_what_the_page_reads_loads_no_calendar(tmp_path: Path) -> None:
+    """Once a second went by while the window loaded pandas to learn when a session closed."""
+    home = fill_home(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from desktop_app.store import open_home_reader; "
+        "from desktop_app.gui.why_page import load_day_news, load_why; "
+        "db = open_home_reader(Path(sys.argv[1])); load_why(db, 'AAA'); "
+        f"print(len(load_day_news(db, 'AAA', '{LAST}').posts)); "
+        "print([name for name in ('pandas', 'torch', 'exchange_calendars') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(home)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout.split("\n")[:2] == ["1", "[]"]

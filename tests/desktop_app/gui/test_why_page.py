@@ -64,7 +64,7 @@ def test_posts_and_figures_of_the_day_stand_beside_it(
     qtbot: QtBot, open_window: OpenWindow, home: Path
 ) -> None:
     page = open_why(qtbot, open_window(home))
-    assert page.posts.heading() == "2 posts on AAA known by the close of 16 Mar 2021"
+    assert page.posts.heading() == "1 post on AAA known by the close of 16 Mar 2021"
     rows = [(row.title, row.observed, row.value, row.before) for row in page.releases.rows]
     assert rows == [("Treasury yield, 10 years", "15 Mar 2021", "1.62 %", "1.60 %")]
 

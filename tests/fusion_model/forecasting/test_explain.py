@@ -12,7 +12,7 @@ from fusion_model.dataset.features import CAUSES, PRICE_FEATURES
 from fusion_model.dataset.panel import CLOSE, HIGH, LOW, OPEN, VOLUME, Panel
 from fusion_model.dataset.what_if import without_expected_reports, without_the_move
 from fusion_model.findings import QUANTILE_LEVELS, Attribution, Forecast
-from fusion_model.forecasting.explain import Explanation, coalitions, explain, shapley
+from fusion_model.forecasting.explain import Explanation, attributions, coalitions, explain, shapley
 from fusion_model.forecasting.fusion_forecaster import FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
 from fusion_model.forecasting.reading import between, read, read_altered, read_usual
@@ -171,7 +171,7 @@ def test_a_planted_signal_is_found_where_it_was_planted(cause: str) -> None:
     forecaster.fit(panel, panel.sessions[:600])
     moved: dict[str, float] = defaultdict(float)
     for row in range(610, 650, 4):
-        found = explain(forecaster, panel, panel.sessions[row]).attributions
+        found = attributions(forecaster, panel, panel.sessions[row])
         for name, ticker in {(one.cause, one.ticker) for one in found}:
             moved[name] += abs(total_of(found, name, ticker))
     del moved["usual"], moved["drift"]

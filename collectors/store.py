@@ -611,17 +611,18 @@ def load_every_action(db: sqlite3.Connection, ticker: str, first: str = "") -> l
 
 
 def load_actions(
-    db: sqlite3.Connection, known_at: str, tickers: Sequence[str] | None = None
+    db: sqlite3.Connection, known_at: str, tickers: Sequence[str] | None = None, first_session: str = ""
 ) -> list[tuple[str, str, str, float]]:
     """Return (ticker, session, kind, ratio_or_amount) as known at an instant, chosen as bars are."""
     rows = _select_in(
         db,
         "SELECT ticker, session, kind, ratio_or_amount FROM corporate_action "
-        "WHERE available_at <= ? AND (kind = 'dividend' OR ratio_or_amount > 0) {tickers} AND id NOT IN ("
+        "WHERE available_at <= ? AND session >= ? AND (kind = 'dividend' OR ratio_or_amount > 0) {tickers} "
+        "AND id NOT IN ("
         f"SELECT action.id FROM ({_STANDING}) AS flag JOIN corporate_action AS action "
         "USING (ticker, session, source) WHERE holds = action.kind AND resolution = '') "
         "ORDER BY ticker, session, kind, available_at, id DESC",
-        (known_at,),
+        (known_at, first_session),
         tickers,
         (known_at,),
     )

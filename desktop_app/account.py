@@ -46,7 +46,7 @@ from desktop_app.store_journal import (
 from fusion_model.advice.brokers import Broker, Outcomes
 from fusion_model.advice.fills import Costs
 from fusion_model.advice.order_limits import OrderLimits
-from fusion_model.findings import Order, UnusualQuote
+from fusion_model.findings import Order
 from fusion_model.store import last_forecast_session
 from fusion_model.store_orders import load_fills, load_order_ends, load_orders, load_unsettled_orders
 from fusion_model.trading.terms import Decision, Proposals, Reaction, Terms
@@ -62,7 +62,6 @@ class Pass:
     approved: tuple[Order, ...]
     outcomes: Outcomes
     reaction: Reaction | None = None
-    alerts: tuple[UnusualQuote, ...] = ()
 
 
 # Terms --------------------------------------------------------------------------------------------
@@ -208,17 +207,19 @@ def decide(
 
 def decide_by_rules(db: sqlite3.Connection, terms: Terms, orders: Iterable[Order], now: str) -> list[Order]:
     """Approve what a rule or the automatic switch allows; return those orders."""
-    automatic, rules, approved = is_automatic(db, terms.account), load_rules(db), []
+    automatic, rules = is_automatic(db, terms.account), load_rules(db)
     decided = load_decisions(db)
+    groups: dict[str, list[Order]] = {}
     for order in orders:
         if order.order_id in decided or now > order.valid_until or order.proposed_at <= terms.killed_at:
             continue
         rule = next((rule for rule in rules if allows(rule, order)), None)
         by = AUTOMATIC if automatic else f"rule {rule.name}" if rule else ""
         if by:
-            decide(db, [order], approve=True, note="", now=now, by=by)
-            approved.append(order)
-    return approved
+            groups.setdefault(by, []).append(order)
+    for by, allowed in groups.items():
+        decide(db, allowed, approve=True, note="", now=now, by=by)
+    return [order for allowed in groups.values() for order in allowed]
 
 
 def allows(rule: ApprovalRule, order: Order) -> bool:
@@ -296,7 +297,7 @@ def on_quotes(
     What is proposed on a quote is filled at a later one: filling comes first. A broker beyond this machine is
     asked only where something new goes to it; what became of older orders the next evening's pass asks.
     """
-    from fusion_model.trading.propose import react, unusual_now
+    from fusion_model.trading.propose import react
     from fusion_model.trading.settle import settle
 
     with writing(db) if broker is None else nullcontext():
@@ -304,12 +305,11 @@ def on_quotes(
         decisions = decisions_of(db)
         outcomes = settle(db, terms, decisions, now, None, quotes) if broker is None else Outcomes()
         reaction = react(db, terms, decisions, quotes, now)
-        unusual = unusual_now(db, quotes, settings.alert_p_value, now)
-        save_entries(db, _alerts(reaction, unusual, now))
+        save_entries(db, _alerts(reaction, now))
         approved = decide_by_rules(db, terms, reaction.proposals.orders, now)
         if broker is not None and approved:
             outcomes = settle(db, terms, decisions_of(db), now, broker)
-    return Pass(reaction.proposals, tuple(approved), outcomes, reaction, tuple(unusual))
+    return Pass(reaction.proposals, tuple(approved), outcomes, reaction)
 
 
 def _raised(db: sqlite3.Connection, settings: Settings, now: str) -> list[JournalEntry]:
@@ -325,7 +325,7 @@ def _raised(db: sqlite3.Connection, settings: Settings, now: str) -> list[Journa
     ]
 
 
-def _alerts(reaction: Reaction, unusual: Iterable[UnusualQuote], now: str) -> list[JournalEntry]:
+def _alerts(reaction: Reaction, now: str) -> list[JournalEntry]:
     """An entry per ticker that left its range with an order on it, and per price that is improbable."""
     ordered = {order.ticker for order in reaction.proposals.orders}
     entries = {
@@ -336,7 +336,7 @@ def _alerts(reaction: Reaction, unusual: Iterable[UnusualQuote], now: str) -> li
         for breach in reaction.breaches
         if breach.ticker in ordered
     }  # fmt: skip
-    for one in unusual:
+    for one in reaction.unusual:
         entry = JournalEntry(
             ALERT, one.ticker, f"{one.ticker} {one.session} quote", "", PROGRAM, one.price, None, None,
             one.reason, "", now,

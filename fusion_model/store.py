@@ -67,13 +67,15 @@ def load_forecasts(
     as_of_session: str,
     model: str = FUSION_MODEL,
     tickers: Sequence[str] | None = None,
+    horizon: int | None = None,
 ) -> list[Forecast]:
-    """Return the newest forecasts of one session, by ticker and horizon."""
+    """Return the newest forecasts of one session, by ticker and horizon; of one horizon, or of all."""
     wanted = None if tickers is None else set(tickers)
     rows = db.execute(
         f"SELECT {', '.join(FORECAST_COLUMNS)} FROM forecast WHERE id IN (SELECT max(id) FROM forecast "
-        "WHERE as_of_session = ? AND model = ? GROUP BY ticker, horizon) ORDER BY ticker, horizon",
-        (as_of_session, model),
+        "WHERE as_of_session = ? AND model = ? AND (? IS NULL OR horizon = ?) GROUP BY ticker, horizon) "
+        "ORDER BY ticker, horizon",
+        (as_of_session, model, horizon, horizon),
     )
     return [_forecast(row) for row in rows if wanted is None or row[2] in wanted]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fusion_model.findings import Fill
 
@@ -147,3 +147,24 @@ class _Ledger:
         self.realised += amount - fill.fee - given
         self.shares[fill.ticker] = held - fill.shares
         self.cost[fill.ticker] -= given
+
+
+def with_fill(account: Account, fill: Fill) -> Account:
+    """Return an account after one more fill of its session, as a replay of all of them would have it."""
+    held = account.positions.get(fill.ticker)
+    ledger = _Ledger()
+    if held is not None:
+        ledger.shares[fill.ticker], ledger.cost[fill.ticker] = held.shares, held.shares * held.average_cost
+    ledger.trade(fill)
+    positions = {ticker: position for ticker, position in account.positions.items() if ticker != fill.ticker}
+    shares, cost = ledger.shares[fill.ticker], ledger.cost[fill.ticker]
+    if abs(shares) > LEAST_SHARES:
+        price = held.price if held is not None else fill.market_price
+        positions[fill.ticker] = Position(fill.ticker, shares, cost / shares, price)
+    return replace(
+        account,
+        cash=account.cash + ledger.cash,
+        realised=account.realised + ledger.realised,
+        costs=account.costs + ledger.costs,
+        positions=positions,
+    )

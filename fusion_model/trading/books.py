@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from collectors import store as facts
@@ -11,6 +13,7 @@ from collectors.records import Quote
 from fusion_model import store_orders
 from fusion_model.advice.order_limits import Standing
 from fusion_model.advice.paper_account import Account, derive_account
+from fusion_model.findings import Fill
 from fusion_model.trading.terms import Terms
 
 BARS_BACK = 16  # sessions in which the last close of a holding, and the opening of an order, is looked for
@@ -24,38 +27,39 @@ class Books:
         db: sqlite3.Connection,
         terms: Terms,
         now: str,
-        tickers: Iterable[str] = (),
-        today: Mapping[str, float] | None = None,
+        fills: Sequence[Fill],
+        tickers: Iterable[str],
+        today: Mapping[str, float],
     ) -> None:
-        self.terms = terms
+        self.terms, self.today, self.made = terms, today, list(fills)
         self.current, _ = session_at(now)
-        self.today = dict(today or {})
-        self.made = store_orders.load_fills(db, terms.account)
-        self.tickers = sorted({fill.ticker for fill in self.made} | set(tickers))
-        self.actions = facts.load_actions(db, now, self.tickers)
+        self.tickers = sorted({fill.ticker for fill in fills} | set(tickers))
         first = session_after(last_closed_session(now), -BARS_BACK)
-        self.closes: dict[str, dict[str, float]] = {}
-        self.opens: dict[str, dict[str, float]] = {}
+        since = min((fill.session for fill in fills), default=first)
+        self.actions = facts.load_actions(db, now, self.tickers, min(since, first))
+        self._splits: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        for ticker, session, kind, ratio in self.actions:
+            if kind == "split":
+                self._splits[ticker].append((session, ratio))
+        self.closes: dict[str, dict[str, float]] = defaultdict(dict)
+        self.opens: dict[str, dict[str, float]] = defaultdict(dict)
         for ticker, session, open_, _, _, close, _ in facts.load_bars(db, now, self.tickers, first):
-            self.closes.setdefault(ticker, {})[session] = close
-            self.opens.setdefault(ticker, {})[session] = open_
+            self.closes[ticker][session] = close
+            self.opens[ticker][session] = open_
 
     def splits(self, ticker: str, after: str, until: str) -> float:
         """Return how many shares of one session one share of an earlier one became."""
-        product = 1.0
-        for one, session, kind, ratio in self.actions:
-            if one == ticker and kind == "split" and after < session <= until:
-                product *= ratio
-        return product
+        ratios = [ratio for session, ratio in self._splits.get(ticker, ()) if after < session <= until]
+        return math.prod(ratios)
 
     def prices(self, session: str, *, under_way: bool) -> dict[str, float]:
         """Return prices of a session: its closes, or while it is under way the last ones and its quotes."""
         known = {}
         for ticker in self.tickers:
-            past = [s for s in self.closes.get(ticker, ()) if s < session or (s == session and not under_way)]
-            if past:
-                last = max(past)
-                known[ticker] = self.closes[ticker][last] / self.splits(ticker, last, session)
+            closes = self.closes.get(ticker, {})
+            last = max((s for s in closes if s < session or (s == session and not under_way)), default="")
+            if last:
+                known[ticker] = closes[last] / self.splits(ticker, last, session)
             if under_way and session == self.current and ticker in self.today:
                 known[ticker] = self.today[ticker]
         return known
@@ -94,16 +98,13 @@ def load_books(
 ) -> Books:
     """Read an account's fills, and the prices of what it holds and of other tickers."""
     session, under_way = session_at(now)
-    held = {fill.ticker for fill in store_orders.load_fills(db, terms.account)} | set(tickers)
+    fills = store_orders.load_fills(db, terms.account)
+    held = {fill.ticker for fill in fills} | set(tickers)
     arrived = {quote.ticker: quote for quote in quotes}
     rest = sorted(held - set(arrived)) if under_way else []
     latest = facts.load_latest_quotes(db, rest, f"{session}T00:00:00Z") | arrived
-    today = (
-        {one: said.price for one, said in latest.items() if said.quoted_at[:10] == session}
-        if under_way
-        else {}
-    )
-    return Books(db, terms, now, held, today)  # fmt: skip
+    today = {one: said.price for one, said in latest.items() if under_way and said.quoted_at[:10] == session}
+    return Books(db, terms, now, fills, held, today)
 
 
 def load_account(db: sqlite3.Connection, terms: Terms, now: str) -> Account:

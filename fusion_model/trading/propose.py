@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from fusion_model.advice import orders as strategies
 from fusion_model.advice.intraday import unusual_quotes
 from fusion_model.advice.order_limits import Standing, judge
 from fusion_model.advice.orders import SELL, Occasion, usd
-from fusion_model.findings import Order, UnusualQuote
+from fusion_model.findings import Forecast, Order, UnusualQuote
 from fusion_model.trading.books import load_books, session_at
 from fusion_model.trading.terms import Decision, Proposals, Reaction, Terms
 
@@ -95,12 +95,11 @@ def react(
     if not under_way:
         return Reaction()
     closed = last_closed_session(now)
-    forecasts = store.load_forecasts(db, closed, tickers=[quote.ticker for quote in quotes])
-    splits = {
-        ticker: ratio
-        for ticker, on, kind, ratio in facts.load_actions(db, now, [said.ticker for said in forecasts])
-        if kind == "split" and on == session
-    }
+    tickers = sorted({quote.ticker for quote in quotes})
+    forecasts = store.load_forecasts(db, closed, tickers=tickers, horizon=1)
+    actions = facts.load_actions(db, now, tickers, first_session=session)
+    splits = {ticker: ratio for ticker, _, kind, ratio in actions if kind == "split"}
+    unusual = _unusual(db, quotes, forecasts, actions, terms.unusual_p_value, closed)
     newest = {quote.ticker: quote for quote in sorted(quotes, key=lambda one: one.quoted_at)}
     left = strategies.breaches(
         [(quote.ticker, quote.price, quote.quoted_at) for quote in newest.values()],
@@ -108,37 +107,42 @@ def react(
     )
     wants = left and terms.paid_in and not terms.killed and strategies.PROTECTIVE in terms.strategies
     if not wants:
-        return Reaction(tuple(left), Proposals(why_none=why_nothing(db, terms, closed)))
+        return Reaction(tuple(left), unusual, Proposals(why_none=why_nothing(db, terms, closed)))
     with facts.writing(db):
         books = load_books(db, terms, now, quotes=list(newest.values()))
         standing = books.standing(session, under_way=True)
         wanted = strategies.protect(occasion_at(terms.account, now), standing.account, left)
         prices = {ticker: quote.price for ticker, quote in newest.items()}
-        return Reaction(tuple(left), save_within(db, terms, decisions, wanted, prices, standing, now))
+        return Reaction(
+            tuple(left), unusual, save_within(db, terms, decisions, wanted, prices, standing, now)
+        )
 
 
-def unusual_now(
-    db: sqlite3.Connection, quotes: Sequence[Quote], p_value: float, now: str
-) -> list[UnusualQuote]:
-    """Return the quotes that were no more probable than ``p_value``, by today's forecasts; one a ticker."""
-    tickers = sorted({quote.ticker for quote in quotes})
-    closed = last_closed_session(now)
-    forecasts = store.load_forecasts(db, closed, tickers=tickers)
-    actions = [one for one in facts.load_actions(db, now, tickers) if closed < one[1] <= now[:10]]
-    reporting = {
-        said.ticker
-        for said in map(partial(store.load_expected_report, db, as_of_session=closed), tickers)
-        if said is not None and said.sessions_ahead == 1
-    }
-    found = unusual_quotes(
-        quotes,
-        forecasts,
-        reported_p=p_value,
-        reporting=reporting,
-        dividends={ticker: amount for ticker, _, kind, amount in actions if kind == "dividend"},
-        splits={ticker: amount for ticker, _, kind, amount in actions if kind == "split"},
-    )
-    return list({one.ticker: one for one in reversed(found)}.values())[::-1]
+def _unusual(
+    db: sqlite3.Connection,
+    quotes: Sequence[Quote],
+    forecasts: Sequence[Forecast],
+    actions: Iterable[tuple[str, str, str, float]],
+    p_value: float,
+    closed: str,
+) -> tuple[UnusualQuote, ...]:
+    """Return the quotes no more probable than ``p_value`` under today's forecasts; one a ticker.
+
+    Expected reports are looked up for those alone: they change the words, not which quotes they are.
+    """
+    known = list(actions)
+    paid = {ticker: amount for ticker, _, kind, amount in known if kind == "dividend"}
+    split = {ticker: ratio for ticker, _, kind, ratio in known if kind == "split"}
+    find = partial(unusual_quotes, quotes, forecasts, reported_p=p_value, dividends=paid, splits=split)
+    found = find()
+    reports = [store.load_expected_report(db, ticker, closed) for ticker in {one.ticker for one in found}]
+    reporting = {said.ticker for said in reports if said is not None and said.sessions_ahead == 1}
+    if reporting:
+        found = find(reporting=reporting)
+    first: dict[str, UnusualQuote] = {}
+    for one in found:
+        first.setdefault(one.ticker, one)
+    return tuple(first.values())
 
 
 def propose_own(

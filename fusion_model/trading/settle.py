@@ -18,8 +18,9 @@ from collectors.records import Quote
 from fusion_model import store_orders
 from fusion_model.advice.brokers import Broker, Outcomes, PaperBroker, Ticket
 from fusion_model.advice.fills import NextPrice, next_price
-from fusion_model.advice.order_limits import judge
+from fusion_model.advice.order_limits import Standing, judge
 from fusion_model.advice.orders import BUY
+from fusion_model.advice.paper_account import with_fill
 from fusion_model.findings import Fill, Order, OrderEnd
 from fusion_model.trading.books import Books, load_books, session_at
 from fusion_model.trading.terms import Decision, Terms
@@ -99,7 +100,8 @@ def _fill_on_paper(
     }
     fills: list[Fill] = []
     ends: list[OrderEnd] = []
-    for order in sorted(live, key=lambda one: (one.side == BUY, one.order_id)):
+    standings: dict[str, Standing] = {}
+    for order in live:
         if order.order_id not in nexts and _waited(decisions[order.order_id].at, now) > PATIENCE:
             why = f"no price came in {PATIENCE} sessions"
             ends.append(OrderEnd(order.order_id, order.account, "expired", why, now))
@@ -107,7 +109,9 @@ def _fill_on_paper(
     for order in sorted(ready, key=lambda one: (nexts[one.order_id].at, one.side == BUY, one.order_id)):
         at = nexts[order.order_id]
         shares = order.shares * books.splits(order.ticker, order.session, at.session)
-        standing = books.standing(at.session, under_way=True)
+        if at.session not in standings:
+            standings[at.session] = books.standing(at.session, under_way=True)
+        standing = standings[at.session]
         verdict = judge(order, shares, at.price, standing, terms.limits, terms.costs)
         if verdict.shares <= 0:
             ends.append(OrderEnd(order.order_id, order.account, "refused", verdict.reason, now))
@@ -116,8 +120,12 @@ def _fill_on_paper(
         paper = PaperBroker(terms.account, held, nexts, terms.costs)
         paper.submit(Ticket(order, verdict.shares, verdict.reason))
         made = paper.fills([order], now).fills
-        books.made += made
         fills += made
+        books.made += made
+        for fill in made:
+            standings[at.session] = replace(
+                standing, account=with_fill(standing.account, fill), orders_today=standing.orders_today + 1
+            )
     return Outcomes(tuple(fills), tuple(ends))
 
 

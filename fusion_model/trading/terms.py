@@ -8,7 +8,7 @@ from fusion_model.advice import orders as strategies
 from fusion_model.advice.fills import Costs
 from fusion_model.advice.order_limits import OrderLimits
 from fusion_model.advice.orders import PAPER, Breach
-from fusion_model.findings import Order
+from fusion_model.findings import Order, UnusualQuote
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Proposals:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What quotes led to: prices outside of today's range, and proposals."""
+    """What quotes led to: prices outside of today's range, improbable ones, and proposals."""
 
     breaches: tuple[Breach, ...] = ()
+    unusual: tuple[UnusualQuote, ...] = ()
     proposals: Proposals = field(default_factory=Proposals)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusion_model.advice.paper_account import Account, derive_account
+from fusion_model.advice.paper_account import Account, derive_account, with_fill
 from fusion_model.findings import Fill
 
 
@@ -83,6 +83,19 @@ def test_worth_is_what_was_paid_in_and_gained_whatever_was_traded() -> None:
     gained = account.realised + account.unrealised + account.dividends
     assert account.equity == pytest.approx(1000.0 + gained, abs=1e-9)
     assert account.positions["KO"].shares == pytest.approx(held)
+
+
+def test_one_more_fill_comes_to_what_a_replay_does() -> None:
+    fills = [
+        fill("buy", 10, 20.0, "2020-01-02", fee=1.0),
+        fill("buy", 5, 22.0, "2020-01-03", fee=0.5),
+        fill("sell", 15, 30.0, "2020-01-03", fee=2.0, ticker="PEP"),
+    ]
+    before = derived([*fills[:1], fill("buy", 20, 25.0, "2020-01-02", ticker="PEP")], [], "2020-01-03", 21.0)
+    bought = [*fills[:1], fill("buy", 20, 25.0, "2020-01-02", ticker="PEP"), *fills[1:]]
+    assert with_fill(with_fill(before, fills[1]), fills[2]) == derived(bought, [], "2020-01-03", 21.0)
+    gone = with_fill(before, fill("sell", 10, 30.0, "2020-01-03"))
+    assert "KO" not in gone.positions
 
 
 def test_a_position_sold_whole_is_gone() -> None:

@@ -41,6 +41,7 @@ class Desk(QObject):
     ) -> None:
         super().__init__(parent)
         self.home, self.settings, self.ticker = home, settings, ""
+        self.program = tuple(program)
         self.theme: Theme = theme_named(settings.theme)
         self.overview = Overview()
         self._receivers: dict[str, tuple[Receive, Receive | None]] = {}

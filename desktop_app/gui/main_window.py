@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QSettings, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QSystemTrayIcon, QWidget
 
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.navigation import Navigation
 from desktop_app.gui.page import Page
 from desktop_app.gui.pages import PAGES
 from desktop_app.gui.theme import Theme, apply_theme, theme_named
+from desktop_app.gui.tray import Tray
 from desktop_app.gui.work_bar import StatusLine, WorkBar
 from desktop_app.settings import Settings, load_settings
 from desktop_app.snapshot import Overview
@@ -25,6 +26,8 @@ WIDTH_FOR_TITLES = 1180  # pixels; in a narrower window the navigation shows ico
 class MainWindow(QMainWindow):
     """The frame around the pages of PAGES; a page is built when it is opened first."""
 
+    closed = Signal()  # for good, not into the tray
+
     def __init__(
         self, home: Path, settings: Settings, program: tuple[str, ...] = (), *, remember: bool = True
     ) -> None:
@@ -33,6 +36,8 @@ class MainWindow(QMainWindow):
         self._remember = remember
         self._entries = {entry.name: entry for entry in PAGES}
         self._pages: dict[str, Page] = {}
+        self.tray: Tray | None = None
+        self._leaving = False
         self.desk = Desk(home, settings, program, self)
         self.desk.open(self._remembered("ticker"))
         self.setWindowTitle("Barograph")
@@ -119,7 +124,29 @@ class MainWindow(QMainWindow):
         if isinstance(value, QByteArray):
             self.restoreGeometry(value)
 
+    def add_tray(self) -> Tray:
+        """Put an icon into the system's tray: while it collects, closing the window only hides it."""
+        self.tray = Tray(
+            self.desk.home, self.desk.theme, self._state, open_window=self._come_back, leave=self._leave,
+            program=self.desk.program, parent=self,
+        )  # fmt: skip
+        self.tray.open()
+        return self.tray
+
+    def _come_back(self) -> None:
+        self.show()
+        self.activateWindow()
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self.tray is not None and self.tray.collecting and not self._leaving:
+            event.ignore()
+            self.hide()
+            self.tray.tell("Collecting goes on. Quit in this icon's menu ends it.")
+            return
         if self._remember:
             self._state.setValue("geometry", self.saveGeometry())
             self._state.setValue("ticker", self.desk.ticker)
@@ -128,7 +155,10 @@ class MainWindow(QMainWindow):
                 page.remember(self._state)
             self._state.sync()
         self.desk.close()
+        if self.tray is not None:
+            self.tray.close()
         event.accept()
+        self.closed.emit()
 
 
 def run_app(home: Path) -> int:
@@ -146,5 +176,9 @@ def run_app(home: Path) -> int:
         apply_theme(app, theme_named(settings.theme))
     home.mkdir(parents=True, exist_ok=True)
     window = MainWindow(home, settings)
+    if QSystemTrayIcon.isSystemTrayAvailable():
+        window.add_tray()
+        QGuiApplication.setQuitOnLastWindowClosed(False)
+        window.closed.connect(app.quit)
     window.show()
     return app.exec()

@@ -1,0 +1,111 @@
+"""The icon in the system's tray: it runs the schedule for as long as the person wants, window open or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QSettings
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QSystemTrayIcon
+
+from collectors.locks import SCHEDULE, Holder, holder_of
+from desktop_app.gui.icons import icon
+from desktop_app.gui.theme import Theme
+from desktop_app.gui.workers import Command
+
+COLLECTS = "tray/collects"  # in the window's memory: whether the schedule runs when the window opens next
+
+
+class Tray(QObject):
+    """A menu to open the window, to collect on schedule, and to quit; ``collecting`` survives a restart.
+
+    The schedule is `barograph serve` in a process of its own. Where another program runs it, a service for
+    example, the menu says so and this one leaves it alone.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        theme: Theme,
+        state: QSettings,
+        *,
+        open_window: Callable[[], object],
+        leave: Callable[[], object],
+        program: Sequence[str] = (),
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._home, self._state = home, state
+        self._schedule = Command(home, self, program)
+        self._schedule.failed.connect(self._tell_failure)
+        self._schedule.succeeded.connect(self._show_state)
+        self._schedule.cancelled.connect(self._show_state)
+        self.menu = QMenu()
+        self.collect = QAction("Collect on schedule", self, checkable=True)
+        self.collect.toggled.connect(self._switch)
+        self.holder = QAction("", self, enabled=False)
+        show, leave_action = QAction("Open Barograph", self), QAction("Quit", self)
+        show.triggered.connect(open_window)
+        leave_action.triggered.connect(leave)
+        self.menu.addActions([show, self.collect, self.holder])
+        self.menu.addSeparator()
+        self.menu.addAction(leave_action)
+        self.menu.aboutToShow.connect(self._show_state)
+        self.icon = QSystemTrayIcon(icon("sources", theme.text, theme.accent), self)
+        self.icon.setContextMenu(self.menu)
+        self.icon.activated.connect(
+            lambda why: open_window() if why == QSystemTrayIcon.ActivationReason.Trigger else None
+        )
+        self._show_state()
+
+    @property
+    def collecting(self) -> bool:
+        """Whether the schedule runs here."""
+        return self._schedule.running
+
+    def open(self) -> None:
+        """Show the icon, and go on with the schedule where it ran last time."""
+        if QSystemTrayIcon.isSystemTrayAvailable():
+            self.icon.show()
+        if self._state.value(COLLECTS, False, type=bool):
+            self.collect.setChecked(True)
+
+    def close(self) -> None:
+        """End the schedule and take the icon away; what the person chose is kept."""
+        self._schedule.close()
+        self.icon.hide()
+
+    def tell(self, sentence: str) -> None:
+        """Say something in a bubble of the system."""
+        self.icon.showMessage("Barograph", sentence, self.icon.icon())
+
+    def _switch(self, wanted: bool) -> None:
+        self._state.setValue(COLLECTS, wanted)
+        if wanted and not self._schedule.running and self._elsewhere() is None:
+            self._schedule.start("serve")
+        elif not wanted:
+            self._schedule.cancel()
+        self._show_state()
+
+    def _elsewhere(self) -> Holder | None:
+        return None if self._schedule.running else holder_of(self._home, SCHEDULE)
+
+    def _show_state(self, *_: object) -> None:
+        elsewhere = self._elsewhere()
+        self.collect.setEnabled(elsewhere is None)
+        self.holder.setText(
+            f"The schedule is running {elsewhere}"
+            if elsewhere
+            else "The schedule runs here"
+            if self._schedule.running
+            else "The schedule is not running"
+        )
+        self.icon.setToolTip(f"Barograph\n{self.holder.text()}")
+
+    def _tell_failure(self, sentence: str) -> None:
+        self.collect.blockSignals(True)
+        self.collect.setChecked(False)  # and what was chosen stays for the next time
+        self.collect.blockSignals(False)
+        self._show_state()
+        self.tell(f"Collecting on schedule ended: {sentence}")

@@ -10,6 +10,7 @@ import click
 from collectors.market_calendar import utc_now
 from desktop_app.context import Context, as_of_option, chosen_session, long_command
 from desktop_app.terminal import table
+from desktop_app.words import count
 
 if TYPE_CHECKING:
     from collectors.progress import Progress
@@ -58,7 +59,7 @@ def why_in_lines(said: Why) -> str:
         lines += [horizon.headline, f"  {horizon.now} {horizon.ordinary}"]
     causes = {row.cause: row.label for horizon in said.horizons for row in horizon.rows}
     texts = {(row.cause, horizon.horizon): row.text for horizon in said.horizons for row in horizon.rows}
-    header = ("what moved the range", *(f"{horizon.horizon} sessions" for horizon in said.horizons))
+    header = ("what moved the range", *(count(horizon.horizon, "session") for horizon in said.horizons))
     rows = [
         (label, *(texts.get((cause, horizon.horizon), "no effect") for horizon in said.horizons))
         for cause, label in causes.items()

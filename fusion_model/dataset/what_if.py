@@ -20,9 +20,9 @@ QUIET_SESSIONS = 22  # own bars before, whose medians a still session takes
 def without_the_move(panel: Panel, session: str) -> Panel:
     """Return the panel as if no ticker's price had moved from the close before to that of a session.
 
-    Open and close stand at the close before; range and volume are the medians of the ticker's QUIET_SESSIONS
-    bars before, high and low equally far from the close: a move leaves traces in both. A dividend of that
-    day is left out. A ticker without a bar that day or before stays as it is.
+    Open and close stand at the close before. A move leaves traces in range and volume too: what of them is
+    beyond the medians of the ticker's QUIET_SESSIONS bars before is taken away; high and low are equally far
+    from the close. A dividend of that day is left out. A ticker without a bar that day or before stays.
     """
     t = panel.position(session)
     ohlcv, dividend = panel.ohlcv.copy(), panel.dividend.copy()
@@ -32,11 +32,12 @@ def without_the_move(panel: Panel, session: str) -> Panel:
         if len(rows) == 0:
             continue
         close = ohlcv[rows[-1], n, CLOSE] * ratio[rows[-1], n] / ratio[t, n]
-        half = 0.5 * float(np.median(np.log(ohlcv[rows, n, HIGH] / ohlcv[rows, n, LOW])))
+        usual = float(np.median(np.log(ohlcv[rows, n, HIGH] / ohlcv[rows, n, LOW])))
+        half = 0.5 * min(usual, float(np.log(ohlcv[t, n, HIGH] / ohlcv[t, n, LOW])))
         ohlcv[t, n, [OPEN, CLOSE]] = close
         ohlcv[t, n, HIGH], ohlcv[t, n, LOW] = close * np.exp(half), close * np.exp(-half)
         volume = ohlcv[rows, n, VOLUME] * ratio[t, n] / ratio[rows, n]  # in shares of that session
-        ohlcv[t, n, VOLUME] = np.median(volume)
+        ohlcv[t, n, VOLUME] = min(float(np.median(volume)), ohlcv[t, n, VOLUME])
         dividend[t, n] = 0.0
     return replace(panel, ohlcv=ohlcv, dividend=dividend)
 

@@ -85,6 +85,7 @@ def terms_of(db: sqlite3.Connection, settings: Settings) -> Terms:
         most_risk=settings.paper_most_risk,
         band=settings.paper_band,
         unusual_p_value=settings.alert_p_value,
+        quotes_false_share=settings.alert_false_share,
         killed=bool(kills) and kills[-1].turned_on,
         killed_at=max((turn.switched_at for turn in kills if turn.turned_on), default=""),
     )

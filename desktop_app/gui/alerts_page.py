@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QPushButton, QSplitter, QVBoxLayout
 
 from collectors.market_calendar import utc_now
-from desktop_app.alerts import Alert, acknowledge_alert, load_alerts
+from desktop_app.alert_rows import SHOWN, AlertsView, in_full, load_alerts_view, name_of
+from desktop_app.alerts import Alert, acknowledge_alert
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.page import Page, page_layout
-from desktop_app.gui.tables import Column, RecordModel, table_of
+from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.workers import Read
-from desktop_app.words import day
-
-
-def _in_full(alert: Alert) -> str:
-    return f"{alert.reason}\n{alert.measure_name}: {alert.observed}, expected {alert.expected}"
-
+from desktop_app.words import count, day
+from fusion_model.findings import MARKET
 
 COLUMNS = (
     Column[Alert]("Session", lambda alert: day(alert.session)),
-    Column[Alert]("Ticker", lambda alert: alert.ticker),
-    Column[Alert]("What happened", lambda alert: alert.reason, tooltip=_in_full, stretch=True),
+    Column[Alert]("Ticker", name_of),
+    Column[Alert]("What happened", lambda alert: alert.reason, tooltip=in_full, stretch=True),
+    Column[Alert]("Most unusual", lambda alert: alert.measure_name),
     Column[Alert]("As rare as", lambda alert: alert.odds, right=True),
     Column[Alert](
         "State",
@@ -34,20 +32,48 @@ COLUMNS = (
 
 
 class AlertsPage(Page):
-    """The table of alerts, newest first, and the line to acknowledge one."""
+    """The alerts, newest first; the chosen one in full below them, with the line to acknowledge it."""
 
     title = "Alerts"
     lead = (
-        "Sessions whose move, volume or number of posts was improbable under what was forecast for them. "
-        "Enter or a double click shows one on the chart."
+        "Sessions that were improbable under what was expected of them: by move, range, volume, related "
+        "stocks, number and tone of posts together. Enter or a double click shows one on the chart."
     )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
+        self.view = AlertsView()
         self.model = RecordModel(COLUMNS)
         self.table = table_of(self.model, "Alerts")
         self.table.selectionModel().currentRowChanged.connect(self._choose)
         self.table.activated.connect(self.show_on_chart)
+        self.headline, self.budget = label("", "figure", wrap=True), label("", "muted", wrap=True)
+        self.none = label("", "muted", wrap=True)
+        self.which = QComboBox()
+        self.which.setAccessibleName("Which alerts to show")
+        for name, title in SHOWN.items():
+            self.which.addItem(title, name)
+        self.which.setCurrentIndex(self.which.findData("all"))
+        self.which.currentIndexChanged.connect(self._filter)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self.table)
+        split.addWidget(self._detail())
+        split.setSizes([520, 200])
+        head = QHBoxLayout()
+        head.addWidget(self.headline, 1)
+        head.addWidget(self.which, 0, Qt.AlignmentFlag.AlignTop)
+        layout = page_layout(self)
+        layout.addLayout(head)
+        layout.addWidget(self.budget)
+        layout.addWidget(self.none)
+        layout.addWidget(split, 1)
+        self._enable()
+
+    def _detail(self) -> QFrame:
+        self.detail = label("", wrap=True)
+        self.detail.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.detail.setAccessibleName("The chosen alert in full")
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note (optional)")
         self.note.setAccessibleName("Note on the alert")
@@ -59,23 +85,37 @@ class AlertsPage(Page):
         line.addWidget(self.note, 1)
         line.addWidget(self._seen)
         line.addWidget(self._chart)
-        layout = page_layout(self)
-        layout.addWidget(self.table)
+        frame = QFrame()
+        layout = QVBoxLayout(frame)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.addWidget(self.detail, 1)
         layout.addLayout(line)
-        self._enable()
+        return frame
 
     def reading(self) -> Read:
-        return partial(load_alerts, settings=self.desk.settings)
+        return partial(load_alerts_view, settings=self.desk.settings)
 
-    def show_rows(self, rows: Sequence[Alert]) -> None:
-        self.model.show_rows(rows)
-        self._enable()
-        if not rows:
+    def show_rows(self, rows: AlertsView) -> None:
+        self.view = rows
+        self.headline.setText(rows.headline)
+        self.budget.setText(rows.budget)
+        self.show_as_of(f"As of {day(rows.session)}" if rows.session else "")
+        self._filter()
+        if not rows.alerts:
             self.show_empty(
                 "Nothing unusual",
-                "A session is listed here when its move, volume or number of posts was improbable under "
-                "what was forecast for it.",
+                "A session is listed here when it was improbable under what was expected of it, and hardly "
+                "chance among all that are watched. Refresh judges the newest session.",
+                "Refresh",
+                lambda: self.desk.start(("refresh",)),
             )
+
+    def remember(self, state: QSettings) -> None:
+        state.setValue("alerts_shown", self.which.currentData())
+
+    def recall(self, state: QSettings) -> None:
+        place = self.which.findData(state.value("alerts_shown", "all"))
+        self.which.setCurrentIndex(max(place, 0))
 
     def acknowledge(self) -> None:
         """Keep that the chosen alert was seen, with the note."""
@@ -85,10 +125,22 @@ class AlertsPage(Page):
             self.desk.write("acknowledgement", partial(acknowledge_alert, alert=alert, note=note, now=now))
 
     def show_on_chart(self) -> None:
-        """Go to the chosen alert's session on the Market page."""
+        """Go to the chosen alert's session on the Market page; for the whole market, at the ticker chosen."""
         alert = self._current()
         if alert is not None:
-            self.desk.go_to("market", alert.ticker, alert.session)
+            self.desk.go_to("market", "" if alert.ticker == MARKET else alert.ticker, alert.session)
+
+    def _filter(self) -> None:
+        chosen = self._current()
+        alerts = self.view.chosen(self.which.currentData())
+        self.model.show_rows(alerts)
+        hidden = len(self.view.alerts) - len(alerts)
+        self.none.setText(f"{count(hidden, 'alert')} not shown: choose “{SHOWN['all']}”." if hidden else "")
+        self.none.setVisible(not alerts and hidden > 0)
+        keys = [(alert.ticker, alert.session) for alert in alerts]
+        kept = chosen is not None and (chosen.ticker, chosen.session) in keys
+        self.table.selectRow(keys.index((chosen.ticker, chosen.session)) if chosen and kept else 0)
+        self._choose()
 
     def _current(self) -> Alert | None:
         row = self.table.currentIndex().row()
@@ -97,8 +149,8 @@ class AlertsPage(Page):
     def _choose(self) -> None:
         alert = self._current()
         self._enable()
-        if alert is not None:
-            self.note.setText(alert.note)
+        self.detail.setText(in_full(alert) if alert is not None else "Choose an alert to read it in full.")
+        self.note.setText(alert.note if alert is not None else "")
 
     def _enable(self) -> None:
         usable = self._current() is not None

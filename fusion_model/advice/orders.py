@@ -274,12 +274,18 @@ def after_unusual(
     p_value: float,
     ranges: Mapping[str, DayRange],
 ) -> list[Order]:
-    """Propose to sell a quarter of each position whose last session was no more probable than ``p_value``."""
+    """Propose to sell a quarter of each position whose last session was no more probable than ``p_value``.
+
+    A session is judged by all its measures together; by its least probable one where that is not stored.
+    """
+    of_session = [found for found in anomalies if found.session == occasion.session]
+    whole = {found.ticker: found for found in of_session if found.measure == "joint"}
     least: dict[str, Anomaly] = {}
-    for found in anomalies:
-        if found.session == occasion.session and found.p_value <= p_value:
+    for found in of_session:
+        judged = whole.get(found.ticker, found)
+        if judged.p_value <= p_value:
             before = least.get(found.ticker)
-            least[found.ticker] = found if before is None or found.p_value < before.p_value else before
+            least[found.ticker] = judged if before is None or judged.p_value < before.p_value else before
     proposed = []
     for ticker, found in sorted(least.items(), key=lambda item: (item[1].p_value, item[0])):
         position, price = account.positions.get(ticker), prices.get(ticker)

@@ -99,7 +99,8 @@ def react(
     forecasts = store.load_forecasts(db, closed, tickers=tickers, horizon=1)
     actions = facts.load_actions(db, now, tickers, first_session=session)
     splits = {ticker: ratio for ticker, _, kind, ratio in actions if kind == "split"}
-    unusual = _unusual(db, quotes, forecasts, actions, terms.unusual_p_value, closed)
+    threshold = quote_threshold(terms, len(tickers))
+    unusual = _unusual(db, quotes, forecasts, actions, threshold, closed)
     newest = {quote.ticker: quote for quote in sorted(quotes, key=lambda one: one.quoted_at)}
     left = strategies.breaches(
         [(quote.ticker, quote.price, quote.quoted_at) for quote in newest.values()],
@@ -116,6 +117,14 @@ def react(
         return Reaction(
             tuple(left), unusual, save_within(db, terms, decisions, wanted, prices, standing, now)
         )
+
+
+def quote_threshold(terms: Terms, watched: int) -> float:
+    """Return how improbable a price must be for an alert: the more are watched, the less probable.
+
+    A session of nothing but chance raises ``quotes_false_share`` alerts at most, on an average.
+    """
+    return min(terms.unusual_p_value, terms.quotes_false_share / max(watched, 1))
 
 
 def _unusual(

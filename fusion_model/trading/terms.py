@@ -17,7 +17,8 @@ class Terms:
 
     ``paid_in`` are (instant, USD); empty: no account was opened. ``killed_at`` is when the kill switch was
     last turned on: it cancels all that was proposed by then, for good. ``unusual_p_value`` is from where on
-    a session is unusual, ``band`` how far a holding may stray from its target.
+    a session is unusual, ``quotes_false_share`` how many alerts on its prices may be chance, ``band``
+    how far a holding may stray from its target.
     """
 
     account: str = PAPER
@@ -28,6 +29,7 @@ class Terms:
     most_risk: float = 0.02
     band: float = 0.02
     unusual_p_value: float = 0.001
+    quotes_false_share: float = 0.2
     killed: bool = False
     killed_at: str = ""
 

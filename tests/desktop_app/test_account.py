@@ -40,6 +40,7 @@ from desktop_app.store_journal import (
 from fusion_model.findings import Order
 from fusion_model.store import save_forecasts
 from fusion_model.store_orders import load_fills, load_orders
+from fusion_model.trading.propose import quote_threshold
 from tests.builders import forecast_of
 
 FIRST, SECOND, THIRD = "2020-01-02", "2020-01-03", "2020-01-06"
@@ -264,3 +265,10 @@ def _die_before(name: str) -> None:
         desktop_app.account.save_entries = die  # type: ignore[assignment]
     elif name != "nothing":
         setattr(fusion_model.store_orders, name, die)
+
+
+def test_the_more_prices_are_watched_the_less_probable_one_must_be_for_an_alert(
+    db: sqlite3.Connection,
+) -> None:
+    terms = terms_of(db, Settings(alert_p_value=0.01, alert_false_share=0.2))
+    assert [quote_threshold(terms, watched) for watched in (0, 5, 500)] == [0.01, 0.01, 0.2 / 500]

@@ -135,6 +135,16 @@ def test_an_unusual_session_of_a_holding_proposes_a_quarter_less() -> None:
     assert made.reason.startswith("Nine times as much was traded.")
 
 
+def test_a_session_is_unusual_by_all_its_measures_together_not_by_one_of_many() -> None:
+    volume = Anomaly("KO", "2020-01-02", "volume", 9.0, 1.0, 1e-4, "Nine times as much was traded.")
+    ordinary = Anomaly("KO", "2020-01-02", "joint", 1.0, 0.25, 5e-3, "Much was traded.")
+    prices = {"KO": 50.0}
+    assert after_unusual(OCCASION, account(), prices, [volume, ordinary], p_value=0.001, ranges=RANGES) == []
+    rare = replace(ordinary, p_value=5e-4)
+    [made] = after_unusual(OCCASION, account(), prices, [volume, rare], p_value=0.001, ranges=RANGES)
+    assert made.reason.startswith("Much was traded.")
+
+
 def test_one_order_a_ticker_at_a_time() -> None:
     one, other = order(), replace(order(), strategy="risk")
     assert without_open([one, other], set()) == [one]

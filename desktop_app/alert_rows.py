@@ -1,0 +1,100 @@
+"""What the page of alerts shows: the alerts, what they have in common in words, and how the budget stands."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from collectors.store import load_newest_sessions
+from desktop_app.alerts import Alert, load_alerts
+from desktop_app.settings import Settings
+from desktop_app.words import count, day, percent
+from fusion_model.findings import MARKET
+
+RECENT_DAYS = 31
+SHOWN = {"open": "Not seen", "recent": f"Last {RECENT_DAYS} days", "all": "All"}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsView:
+    """The alerts newest first, a sentence on the newest session, one on the budget, and what is open."""
+
+    alerts: tuple[Alert, ...] = ()
+    session: str = ""
+    headline: str = ""
+    budget: str = ""
+
+    def chosen(self, which: str) -> list[Alert]:
+        """Return the alerts of one of SHOWN."""
+        if which == "open":
+            return [alert for alert in self.alerts if not alert.acknowledged]
+        if which == "recent":
+            since = _days_before(self.session, RECENT_DAYS)
+            return [alert for alert in self.alerts if alert.session > since]
+        return list(self.alerts)
+
+
+def load_alerts_view(db: sqlite3.Connection, settings: Settings) -> AlertsView:
+    """Return everything that the page shows."""
+    newest = load_newest_sessions(db)
+    return alerts_view(load_alerts(db, settings), max(newest.values(), default=""), settings)
+
+
+def alerts_view(alerts: Sequence[Alert], session: str, settings: Settings) -> AlertsView:
+    """Put into words what alerts up to a session have in common."""
+    return AlertsView(tuple(alerts), session, _headline(alerts, session), _budget(alerts, session, settings))
+
+
+def name_of(alert: Alert) -> str:
+    """Return the ticker, or that it is about all stocks."""
+    return "Whole market" if alert.ticker == MARKET else alert.ticker
+
+
+def in_full(alert: Alert) -> str:
+    """Say an alert with each of its measures and the share of chance among such alerts."""
+    chance = (
+        f"Of the alerts of that day at least as rare, {percent(alert.false_share, 0)} should be chance."
+        if alert.ticker != MARKET
+        else "One test a day: no other is counted beside it."
+    )
+    together = f"All measures together: {alert.odds} sessions. {chance}"
+    return "\n".join([alert.reason, "", together, *(f"{measure} sessions" for measure in alert.measures)])
+
+
+def _headline(alerts: Sequence[Alert], session: str) -> str:
+    if not session:
+        return ""
+    today = [alert for alert in alerts if alert.session == session]
+    stocks = [alert.ticker for alert in today if alert.ticker != MARKET]
+    parts = [", ".join(stocks[:8]) + (f" and {len(stocks) - 8} more" if len(stocks) > 8 else "")]
+    if len(stocks) < len(today):
+        parts.append("the whole market")
+    said = " and ".join(part for part in parts if part)
+    waiting = sum(not alert.acknowledged for alert in alerts)
+    seen = f" {count(waiting, 'alert')} not seen yet." if waiting else " Nothing waits to be seen."
+    return f"On {day(session)}: {said or 'nothing unusual'}.{seen}"
+
+
+def _budget(alerts: Sequence[Alert], session: str, settings: Settings) -> str:
+    """Say the budget, and what of it the last days used."""
+    since = _days_before(session, RECENT_DAYS) if session else ""
+    recent = Counter(alert.ticker for alert in alerts if alert.session > since)
+    said = (
+        f"Budget: {settings.alerts_per_month:g} alerts of a ticker in a month; each alert makes its next one "
+        "ten times harder, until the month has given it back."
+    )
+    if not recent:
+        return f"{said} None in the last {RECENT_DAYS} days."
+    fullest, most = recent.most_common(1)[0]
+    whole = "the whole market" if fullest == MARKET else fullest
+    return (
+        f"{said} In the last {RECENT_DAYS} days: {count(recent.total(), 'alert')} of "
+        f"{count(len(recent), 'ticker')}, at most {most} ({whole})."
+    )
+
+
+def _days_before(session: str, days: int) -> str:
+    return (date.fromisoformat(session) - timedelta(days=days)).isoformat() if session else ""

@@ -91,13 +91,14 @@ def value_at(
     given = np.asarray(quantiles, dtype=float)
     shape = np.broadcast_shapes(given.shape[:-1], asked.shape[:-1])
     values = np.broadcast_to(given, (*shape, given.shape[-1]))
-    asked = np.broadcast_to(asked, (*shape, asked.shape[-1]))
     shares = np.asarray(levels, dtype=float)
     scores = ndtri(shares)
-    left = np.clip(np.searchsorted(shares, asked, side="right") - 1, 0, len(shares) - 2)
-    start = np.take_along_axis(values, left, axis=-1)
+    piece = np.clip(np.searchsorted(shares, asked, side="right") - 1, 0, len(shares) - 2)
+    farther_on = ndtri(asked) - scores[piece]
+    left = np.broadcast_to(piece, (*shape, asked.shape[-1]))
     slope = np.diff(values, axis=-1) / np.diff(scores)
-    found = start + np.take_along_axis(slope, left, axis=-1) * (ndtri(asked) - scores[left])
+    found = np.take_along_axis(values, left, axis=-1) + np.take_along_axis(slope, left, axis=-1) * farther_on
+    asked = np.broadcast_to(asked, left.shape)
     for side, beyond, edge, next_to, outer, inner in (
         (-1.0, asked < shares[0], 0, 1, shares[0], shares[1]),
         (1.0, asked > shares[-1], -1, -2, 1 - shares[-1], 1 - shares[-2]),

@@ -17,7 +17,7 @@ import numpy as np
 
 from collectors.errors import BadInput
 from fusion_model.advice.drawdown import scenario_drawdowns
-from fusion_model.advice.scenarios import SCENARIOS, Scenarios, joint_scenarios, simple_returns
+from fusion_model.advice.scenarios import SCENARIOS, Scenarios, joint_scenarios
 from fusion_model.advice.tails import (
     expected_shortfall,
     fit_tail,
@@ -26,6 +26,7 @@ from fusion_model.advice.tails import (
     worst_count,
 )
 from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.distribution import value_at
 from fusion_model.findings import HORIZONS, TAIL_SHAPE, Forecast
 from fusion_model.risk_findings import RiskComponent, RiskReport, TailSession
 
@@ -114,8 +115,7 @@ def stock_risk(forecasts: Sequence[Forecast]) -> list[RiskReport]:
     if not forecasts:
         return []
     quantiles = np.array([forecast.quantiles for forecast in forecasts])  # (n, Q)
-    grid = np.tile((np.arange(GRID) + 0.5) / GRID, (len(forecasts), 1)).T
-    volatility = simple_returns(quantiles, grid).std(axis=0)
+    volatility = np.expm1(value_at(quantiles, (np.arange(GRID) + 0.5) / GRID)).std(axis=1)
     bad, worst, rare = (value_at_risk(quantiles, share) for share in (BAD, WORST, 0.001))
     es_bad, es_worst = (expected_shortfall(quantiles, share) for share in (BAD, WORST))
     return [

@@ -12,8 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from collectors.errors import BadInput
 from fusion_model.dataset.panel import FloatArray, Panel
@@ -21,12 +25,14 @@ from fusion_model.distribution import value_at
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import Forecast
 
+IndexArray: TypeAlias = NDArray[np.intp]
+
 SCENARIOS = 10_000
 EWMA_DECAY = 0.94  # RiskMetrics (1996), daily
 SETTLED = 66  # own returns before a volatility counts
 VOLATILITY_FLOOR = 1e-4  # of log return a session
 COPULA_SESSIONS = 2500  # the last ten years: 2008 leaves them in 2018
-MIN_SESSIONS = 250  # sessions that all stocks have in common
+MIN_SESSIONS = 250  # own past outcomes of a stock, before it is known what it goes along with
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Scenarios:
     target_session: str
     horizon: int
     returns: FloatArray
-    source: np.ndarray[tuple[int], np.dtype[np.intp]]
+    source: IndexArray
 
     def of_portfolio(self, weights: FloatArray) -> FloatArray:
         """Return (S,) simple returns of weights (N,) of wealth, held to the end; what they leave is cash."""
@@ -68,15 +74,16 @@ def standardised_outcomes(panel: Panel, horizon: int) -> FloatArray:
     return ended
 
 
-def standardised_paths(
-    panel: Panel, ticker: str, horizon: int, rows: np.ndarray[tuple[int], np.dtype[np.intp]]
-) -> FloatArray:
-    """Return (S, h): how a ticker came to its ``standardised_outcomes`` at rows (S,), step by step."""
+def standardised_paths(panel: Panel, ticker: str, horizon: int, rows: IndexArray) -> FloatArray:
+    """Return (S, h): how a ticker came to its ``standardised_outcomes`` at rows (S,), step by step.
+
+    Where it has no such outcome it stands still.
+    """
     returns = panel.log_returns[:, panel.tickers.index(ticker)]
     wealth = np.cumsum(np.nan_to_num(returns))
     start = rows - horizon
     moved = wealth[start[:, None] + np.arange(1, horizon + 1)] - wealth[start][:, None]
-    return np.asarray(moved / (_volatility(returns)[start] * np.sqrt(horizon))[:, None])
+    return np.asarray(np.nan_to_num(moved / (_volatility(returns)[start] * np.sqrt(horizon))[:, None]))
 
 
 def _volatility(returns: FloatArray) -> FloatArray:
@@ -118,59 +125,101 @@ def joint_scenarios(
     BadInput
         No forecast over the horizon, one ticker twice, or forecasts of several sessions.
     NotEnoughHistory
-        Fewer than MIN_SESSIONS past outcomes that all the stocks have in common.
+        A stock has fewer than MIN_SESSIONS past outcomes beside the others.
     """
     chosen = [forecast for forecast in forecasts if forecast.horizon == horizon]
     tickers = _checked(chosen, horizon)
     stop = panel.position(chosen[0].as_of_session) + 1
     outcomes = standardised_outcomes(panel, horizon)[:stop]
-    rows, past = common_outcomes(outcomes, panel.tickers, tickers, copula_sessions)
-    drawn, probability = copula_draws(past, count, seed)
+    rows, past = past_outcomes(outcomes, panel.tickers, tickers, copula_sessions, seed)
+    drawn, place = copula_draws(past, count, seed)
     quantiles = np.array([forecast.quantiles for forecast in chosen])
     return Scenarios(
         tickers=tickers,
         as_of_session=chosen[0].as_of_session,
         target_session=chosen[0].target_session,
         horizon=horizon,
-        returns=simple_returns(quantiles, probability),
+        returns=returns_at(quantiles, place),
         source=rows[drawn],
     )
 
 
-def common_outcomes(
-    outcomes: FloatArray, tickers: Sequence[str], wanted: Sequence[str], sessions: int = COPULA_SESSIONS
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], FloatArray]:
-    """Return the last rows (R,) at which all wanted tickers have an outcome, and these outcomes (R, n).
+def past_outcomes(
+    outcomes: FloatArray,
+    tickers: Sequence[str],
+    wanted: Sequence[str],
+    sessions: int = COPULA_SESSIONS,
+    seed: int = 0,
+) -> tuple[IndexArray, FloatArray]:
+    """Return the last rows (R,) at which at least half of the wanted tickers have an outcome, and all theirs.
+
+    So one young stock does not make the others forget a crash. Where a ticker has none, its outcome is what
+    its own past says of such a session: a regression on the others, and a residual drawn from its own.
+
+    Parameters
+    ----------
+    outcomes : ndarray (T, N)
+        Standardised, as known at the last row.
+
+    Returns
+    -------
+    rows : ndarray (R,)
+    outcomes : ndarray (R, n), without NaN; where there were gaps, as normal scores
 
     Raises
     ------
     NotEnoughHistory
-        A ticker has no prices, or the tickers have fewer than MIN_SESSIONS rows in common.
+        A ticker has no prices, or fewer than MIN_SESSIONS outcomes among these rows.
     """
     place = {ticker: n for n, ticker in enumerate(tickers)}
     missing = [ticker for ticker in wanted if ticker not in place]
     if missing:
         raise NotEnoughHistory(f"no prices of {missing[0]} are stored: import or collect them first")
     past = outcomes[:, [place[ticker] for ticker in wanted]]
-    known = np.isfinite(past)
-    rows = np.flatnonzero(known.all(axis=1))[-sessions:]
-    if len(rows) < MIN_SESSIONS:
-        shortest = wanted[int(known.sum(axis=0).argmin())]
+    rows = np.flatnonzero(2 * np.isfinite(past).sum(axis=1) >= len(wanted))[-sessions:]
+    past = past[rows]
+    count = np.isfinite(past).sum(axis=0)
+    if len(rows) < MIN_SESSIONS or count.min() < MIN_SESSIONS:
+        shortest = wanted[int(count.argmin())]
         raise NotEnoughHistory(
-            f"how {len(wanted)} stocks move together is read from past sessions, and they have {len(rows)} "
-            f"in common where {MIN_SESSIONS} are needed; {shortest} has the shortest history: "
-            "leave it out, or import or collect more"
+            f"how stocks move together is read from their past, and {shortest} has {count.min()} outcomes "
+            f"beside the others where {MIN_SESSIONS} are needed: leave it out, or import or collect more"
         )
-    return rows, past[rows]
+    return rows, _filled(past, wanted, seed)
 
 
-def copula_draws(
-    past: FloatArray, count: int, seed: int
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], FloatArray]:
-    """Draw past rows with the ranks they gave, spread evenly over (0, 1) for each ticker.
+def _filled(past: FloatArray, tickers: Sequence[str], seed: int) -> FloatArray:
+    """Fill the gaps of (R, n) outcomes, ticker by ticker: draws hang on its name, not on its column.
 
-    Within the span of one rank the place is drawn once for all tickers of a scenario, and then the ranks of
-    all scenarios are put on an even grid: every ticker's probabilities are (1/2, 3/2 ... S - 1/2) / S.
+    In normal scores of the ranks, where no crash outweighs all else, a gap is the ticker's ridge regression
+    on those without gaps (penalty: one a regressor), and one of its own residuals.
+    """
+    from scipy.stats import rankdata
+
+    known = np.isfinite(past)
+    gaps = np.flatnonzero(~known.all(axis=0)).tolist()
+    if not gaps:
+        return past
+    filled = np.full(past.shape, np.nan)
+    for n in range(past.shape[1]):
+        filled[known[:, n], n] = ndtri((rankdata(past[known[:, n], n]) - 0.5) / known[:, n].sum())
+    whole = filled[:, known.all(axis=0)]  # (R, k)
+    for n in gaps:
+        own = known[:, n]
+        centre = whole[own].mean(axis=0)
+        beside = whole[own] - centre
+        gram = beside.T @ beside + len(centre) * np.eye(len(centre))
+        expected = (whole - centre) @ np.linalg.solve(gram, beside.T @ filled[own, n])  # (R,)
+        random = np.random.default_rng([seed, crc32(tickers[n].encode())])
+        residual = random.choice(filled[own, n] - expected[own], size=int((~own).sum()))
+        filled[~own, n] = expected[~own] + residual
+    return filled
+
+
+def copula_draws(past: FloatArray, count: int, seed: int) -> tuple[IndexArray, IndexArray]:
+    """Draw past rows with the ranks they gave, spread evenly for each ticker.
+
+    Scenarios of one row share its ranks; which of them lies deeper within a rank is drawn for all at once.
 
     Parameters
     ----------
@@ -180,24 +229,28 @@ def copula_draws(
     Returns
     -------
     drawn : ndarray (S,) of rows of ``past``
-    probability : ndarray (S, N)
+    place : ndarray (N, S)
+        Each ticker's own order of the scenarios: every place from 0, the lowest, to S - 1 once.
     """
     random = np.random.default_rng(seed)
-    R = len(past)
-    rows = [random.permutation(R) for _ in range(-(-count // R))]
-    drawn = np.concatenate(rows)[:count]
-    within = random.uniform(size=count)
-    rank = np.argsort(np.argsort(past, axis=0, kind="stable"), axis=0, kind="stable")  # (R, N)
-    place = rank[drawn] + within[:, None]  # (S, N)
-    order = np.argsort(place, axis=0, kind="stable")
-    probability = np.empty_like(place)
-    np.put_along_axis(probability, order, ((np.arange(count) + 0.5) / count)[:, None], axis=0)
-    return drawn, probability
+    R, S = len(past), count
+    drawn = np.concatenate([random.permutation(R) for _ in range(-(-S // R))])[:S]
+    within = np.empty(S, dtype=np.intp)  # place among the scenarios of the same row
+    order = np.lexsort((random.uniform(size=S), drawn))
+    times = np.bincount(drawn, minlength=R)
+    within[order] = np.arange(S) - np.repeat(np.cumsum(times) - times, times)
+    ranked = np.argsort(np.ascontiguousarray(past.T), axis=1, kind="stable")  # (N, R)
+    below = np.empty_like(ranked)
+    so_often = times[ranked]
+    np.put_along_axis(below, ranked, np.cumsum(so_often, axis=1) - so_often, axis=1)
+    return drawn, below[:, drawn] + within
 
 
-def simple_returns(quantiles: FloatArray, probability: FloatArray) -> FloatArray:
-    """Return (S, N) simple returns at probabilities (S, N) of log-return quantiles (N, Q)."""
-    return np.asarray(np.expm1(value_at(quantiles, probability.T)).T)
+def returns_at(quantiles: FloatArray, place: IndexArray) -> FloatArray:
+    """Return (S, N) simple returns at places (N, S) of distributions of log returns (N, Q)."""
+    S = place.shape[1]
+    grid = np.expm1(value_at(quantiles, (np.arange(S) + 0.5) / S))  # (N, S), rising
+    return np.ascontiguousarray(np.take_along_axis(grid, place, axis=1).T)
 
 
 def _checked(chosen: Sequence[Forecast], horizon: int) -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from collectors.progress import Progress, silent
 from fusion_model.advice.risk import BAD, WORST
 from fusion_model.advice.scenarios import (
     COPULA_SESSIONS,
-    common_outcomes,
     copula_draws,
-    simple_returns,
+    past_outcomes,
+    returns_at,
     standardised_outcomes,
 )
 from fusion_model.advice.tails import expected_shortfall, sample_value_at_risk, value_at_risk, worst_count
@@ -35,6 +35,7 @@ SIMULATIONS = 1000
 PORTFOLIO_SCENARIOS = 4000
 MIN_TESTED = 50  # sessions; below that no test says anything
 MIN_HISTORY = 1000  # sessions that a stock of the tested portfolio has at its first forecast
+OWN_PAST, PAST_SESSIONS = "own_past_250", 250  # of the portfolio itself: what banks do, and no joint forecast
 EQUAL_WEIGHTS = "portfolio of equal weights"
 
 
@@ -191,13 +192,15 @@ def judge_equal_weights(
     *,
     scenarios: int = PORTFOLIO_SCENARIOS,
     copula_sessions: int = COPULA_SESSIONS,
+    min_history: int = MIN_HISTORY,
     seed: int = 0,
     progress: Progress = silent,
 ) -> list[RiskTest]:
     """Test every model's risk of a portfolio of equal weights, through joint scenarios as of each session.
 
-    It holds the stocks that all models forecast at every session of a horizon, with MIN_HISTORY sessions
-    before the first, from the forecast to the end of the horizon.
+    It holds the stocks that all models forecast at every session of a horizon, with ``min_history`` sessions
+    before the first, from the forecast to the end of the horizon. Beside the models stands the simplest
+    rival, under the name OWN_PAST: the portfolio's own returns of the last 250 sessions.
 
     Raises
     ------
@@ -212,24 +215,35 @@ def judge_equal_weights(
         if len(sessions) < MIN_TESTED:
             continue
         row_of = {(table.model[r], table.as_of_session[r], table.ticker[r]): int(r) for r in rows}
-        tickers = _held(table, panel, rows, models, sessions, row_of)
+        tickers = _held(table, panel, rows, models, sessions, row_of, min_history)
         outcomes = standardised_outcomes(panel, horizon)
-        returns: dict[str, list[FloatArray]] = {model: [] for model in models}
+        own_past = _own_past(panel, tickers, horizon)
+        returns: dict[str, list[FloatArray]] = {model: [] for model in (*models, OWN_PAST)}
         came = np.empty(len(sessions))
         for place, session in enumerate(sessions):
             stop = panel.position(session) + 1
-            _, past = common_outcomes(outcomes[:stop], panel.tickers, tickers, copula_sessions)
-            _, probability = copula_draws(past, scenarios, seed)
+            _, past = past_outcomes(outcomes[:stop], panel.tickers, tickers, copula_sessions, seed)
+            _, places = copula_draws(past, scenarios, seed)
             for model in models:
                 own = [row_of[model, session, ticker] for ticker in tickers]
-                returns[model].append(simple_returns(table.quantiles[own], probability).mean(axis=1))
+                returns[model].append(returns_at(table.quantiles[own], places).mean(axis=1))
+            returns[OWN_PAST].append(own_past[stop - PAST_SESSIONS : stop])
             came[place] = np.expm1(table.realised[own]).mean()
             if place % 20 == 19 or place + 1 == len(sessions):
                 progress("testing the portfolio", place + 1, len(sessions), f"{horizon} sessions")
         subject = f"{EQUAL_WEIGHTS}, {len(tickers)} stocks"
-        for model in models:
-            told += judged(model, subject, horizon, scenario_tail(returns[model], came, sessions), seed)
+        for model, said in returns.items():
+            told += judged(model, subject, horizon, scenario_tail(said, came, sessions), seed)
     return told
+
+
+def _own_past(panel: Panel, tickers: Sequence[str], horizon: int) -> FloatArray:
+    """Return (T,) what equal weights of the tickers returned over a horizon, where it ended."""
+    columns = [panel.tickers.index(ticker) for ticker in tickers]
+    mean = np.expm1(panel.forward_returns(horizon)[:, columns]).mean(axis=1)
+    ended = np.full(len(mean), np.nan)
+    ended[horizon:] = mean[:-horizon]
+    return ended
 
 
 def _held(
@@ -239,10 +253,11 @@ def _held(
     models: Sequence[str],
     sessions: Sequence[str],
     row_of: dict[tuple[str, str, str], int],
+    min_history: int,
 ) -> list[str]:
     """Return the stocks of the tested portfolio, sorted."""
     known = panel.present[: panel.position(sessions[0])].sum(axis=0)
-    old = {ticker for n, ticker in enumerate(panel.tickers) if known[n] >= MIN_HISTORY}
+    old = {ticker for n, ticker in enumerate(panel.tickers) if known[n] >= min_history}
     tickers = [
         ticker
         for ticker in sorted(set(table.ticker[rows]) & old)
@@ -250,7 +265,7 @@ def _held(
     ]
     if len(tickers) < 2:
         raise BadInput(
-            f"{len(tickers)} stocks are forecast at every session and have {MIN_HISTORY} sessions of prices "
+            f"{len(tickers)} stocks are forecast at every session and have {min_history} sessions of prices "
             "before: the portfolio needs two; import a longer history, or backtest more stocks"
         )
     return tickers

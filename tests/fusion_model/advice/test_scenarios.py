@@ -19,13 +19,13 @@ from tests.builders import forecast_of, panel_of, with_bars_only_from, with_futu
 SESSIONS = 900
 
 
-def related_panel(seed: int = 0) -> Panel:
+def related_panel(seed: int = 0, crash: int = 700) -> Panel:
     """Two stocks that move together, one that moves against them, one on its own; all crash on one day."""
     random = np.random.default_rng(seed)
     market = random.standard_t(4, (SESSIONS, 1))
     own = random.standard_t(4, (SESSIONS, 4))
     returns = 0.01 * (market * np.array([1.0, 0.9, -0.8, 0.0]) + 0.5 * own)
-    returns[700] = -0.25
+    returns[crash] = -0.25
     return panel_of(returns)
 
 
@@ -112,10 +112,34 @@ def test_weights_less_than_one_leave_cash() -> None:
     assert half == pytest.approx(0.5 * drawn.returns[:, 0])
 
 
-def test_too_few_sessions_in_common_are_told_with_the_ticker_to_leave_out() -> None:
+def test_too_short_a_past_is_told_with_the_ticker_to_leave_out() -> None:
     panel = with_bars_only_from(related_panel(), 2, SESSIONS - MIN_SESSIONS)
-    with pytest.raises(NotEnoughHistory, match=r"T02 has the shortest history: leave it out"):
+    with pytest.raises(
+        NotEnoughHistory, match=r"T02 has 183 outcomes beside the others where 250 are needed"
+    ):
         joint_scenarios(panel, forecasts_of(panel), 1)
+
+
+def test_a_young_stock_does_not_make_the_others_forget_a_crash() -> None:
+    """T01 is listed after the crash, and goes along with T00: so in the crash's scenarios it falls too."""
+    panel = related_panel(crash=300)
+    young = with_bars_only_from(panel, 1, 500)
+    first, second, _, last = forecasts_of(young)
+    drawn = joint_scenarios(young, [first, second, last], 1, count=5000)
+    crash = drawn.returns[drawn.source == 300]
+    assert np.all(crash[:, 0] < np.quantile(drawn.returns[:, 0], 0.01))
+    assert np.all(crash[:, 1] < np.quantile(drawn.returns[:, 1], 0.05))
+    permuted = joint_scenarios(with_tickers(young, [3, 1, 0]), [last, second, first], 1, count=5000)
+    assert np.array_equal(permuted.returns, drawn.returns[:, ::-1])
+
+
+def test_what_fills_a_gap_goes_along_with_the_others_as_much_as_its_own_past_does() -> None:
+    whole, young = related_panel(), with_bars_only_from(related_panel(), 1, 500)
+    rank = [
+        spearmanr(joint_scenarios(panel, forecasts_of(panel), 1, count=9000).returns).statistic[0, 1]
+        for panel in (whole, young)
+    ]
+    assert rank[1] == pytest.approx(rank[0], abs=0.06)
 
 
 def test_a_stock_without_prices_is_named() -> None:

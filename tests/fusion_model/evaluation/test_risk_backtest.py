@@ -134,6 +134,7 @@ def test_a_portfolio_of_independent_stocks_has_the_risk_of_their_mean() -> None:
     tests = {(one.model, one.share): one for one in judge_equal_weights(table, panel, scenarios=1000)}
     assert tests["fusion", 0.05].mean_var == pytest.approx(0.01645 / np.sqrt(3), rel=0.08)
     assert tests["half", 0.05].exceptions > tests["fusion", 0.05].exceptions
+    assert tests["own_past_250", 0.05].mean_var == pytest.approx(0.01645 / np.sqrt(3), rel=0.2)
     assert tests["fusion", 0.05].subject == "portfolio of equal weights, 3 stocks"
 
 

@@ -19,11 +19,14 @@ from desktop_app.store import (
     remove_holding,
     save_holding,
 )
+from desktop_app.words import money, percent
 
 if TYPE_CHECKING:
     from desktop_app.holdings_file import StatedHolding
 
 LATEST = "9999"
+UNKNOWN = "unknown"
+HOLDING_HEADER = ("ticker", "shares", "cost", "close", "session", "value", "weight", "gain")
 PRICE_DAYS = 20  # how far back the last close of an earlier session is looked for
 
 
@@ -108,6 +111,31 @@ def _last_closes(
 @cache
 def _universe() -> Mapping[str, Company]:
     return load_universe()
+
+
+def holding_cells(row: HoldingRow) -> tuple[str, ...]:
+    """Return a holding as a person reads it, as HOLDING_HEADER."""
+    return (
+        row.ticker,
+        f"{row.shares:,.10g}",
+        money(row.cost) if math.isfinite(row.cost) else UNKNOWN,
+        money(row.last_close) if row.session else UNKNOWN,
+        row.session,
+        money(row.value) if row.session else UNKNOWN,
+        percent(row.weight) if math.isfinite(row.weight) else UNKNOWN,
+        percent(row.gain, signed=True) if math.isfinite(row.gain) else UNKNOWN,
+    )
+
+
+def worth_in_words(rows: Sequence[HoldingRow]) -> str:
+    """Return what all holdings are worth, and which of them have no price."""
+    if not rows:
+        return "Nothing is stated yet."
+    unpriced = [row.ticker for row in rows if not row.session]
+    said = f"Worth {money(total_value(rows))} in all."
+    if unpriced:
+        said += f" Without a price: {', '.join(unpriced)}; watch them, then collect prices."
+    return said
 
 
 # What the person states ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from desktop_app.portfolio_rows import HoldingRow, load_holding_rows, worth_in_words
 from desktop_app.words import day, money, percent
 from fusion_model.portfolio_findings import (
     EQUAL_WEIGHT,
@@ -33,21 +34,23 @@ METHOD_HEADER = (
 )
 WEIGHT_HEADER = ("ticker", "now", "suggested", "change", "between")
 WALK_HEADER = (
-    "strategy", "a year", "volatility", "Sharpe", "95 %", "deepest fall", "worst days", "exchanged a year",
-    "Sharpe less 1/N", "deflated",
+    "strategy", "a year", "volatility", "Sharpe", "less 1/N", "deflated", "deepest fall", "worst days",
+    "exchanged",
 )  # fmt: skip
 FRONTIER_HEADER = ("exchanged", "worst 1 in 20", "volatility", "names")
 METHOD_NOTE = (
     "Worst 1 in 20: the mean loss of the worst twentieth of scenarios over the horizon. Moves by: how far "
-    "the "
-    "suggestion would move with other draws of the scenarios and volatilities a tenth off. Beat 1/N: in "
-    "the past, "
-    "beyond doubt, after costs."
+    "the suggestion would move with other draws of the scenarios and volatilities a tenth off. Beat 1/N: in "
+    "the past, beyond doubt, after costs."
+)
+WALK_NOTE = (
+    "Less 1/N: 95 % of the difference of Sharpe ratios. Deflated: the probability that the Sharpe ratio is "
+    "above what the best of as many worthless trials would show. Worst days: mean loss of the worst "
+    "twentieth of days. Exchanged: a year."
 )
 MEAN_NOTE = (
     "Expected returns are taken as equal, since no forecast of direction has shown skill: what differs "
-    "between "
-    "portfolios is risk, and what getting there costs."
+    "between portfolios is risk, and what getting there costs."
 )
 
 
@@ -80,6 +83,21 @@ class PortfolioView:
     def of(self, method: str) -> MethodView | None:
         """Return a method's suggestion, None where the run has none."""
         return next((view for view in self.methods if view.method == method), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioPageRows:
+    """All that the page shows: holdings, what they are worth, and the newest suggestions."""
+
+    holdings: tuple[HoldingRow, ...]
+    worth: str
+    view: PortfolioView | None
+
+
+def load_portfolio_page(db: sqlite3.Connection) -> PortfolioPageRows:
+    """Return what is held, and the newest suggestions beside it."""
+    holdings = load_holding_rows(db)
+    return PortfolioPageRows(tuple(holdings), worth_in_words(holdings), load_portfolio_view(db))
 
 
 def load_portfolio_view(db: sqlite3.Connection, session: str | None = None) -> PortfolioView | None:
@@ -177,19 +195,24 @@ def _walk_title(found: PortfolioFindings) -> str:
 
 
 def _walk_cells(score: WalkScore) -> tuple[str, ...]:
-    apart = "–" if math.isnan(score.sharpe_low) else f"{score.sharpe_low:+.2f} – {score.sharpe_high:+.2f}"
+    apart = "–"
+    if math.isfinite(score.sharpe_low):
+        apart = f"{_signed(score.sharpe_low)} to {_signed(score.sharpe_high)}"
     return (
         METHOD_NAMES[score.strategy],
         percent(score.yearly_return, signed=True),
         percent(score.volatility),
         f"{score.sharpe:.2f}",
-        f"{score.sharpe_from:.2f} – {score.sharpe_to:.2f}",
+        apart,
+        percent(score.deflated_sharpe, 0),
         percent(score.drawdown, 0),
         percent(score.cvar),
         percent(score.turnover, 0),
-        apart,
-        percent(score.deflated_sharpe, 0),
     )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _frontier_cells(point: FrontierPoint) -> tuple[str, ...]:

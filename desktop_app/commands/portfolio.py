@@ -168,6 +168,7 @@ def _say_view(context: Context, view: PortfolioView, method: str) -> None:
         METHOD_HEADER,
         METHOD_NOTE,
         WALK_HEADER,
+        WALK_NOTE,
         WEIGHT_HEADER,
     )
 
@@ -182,7 +183,7 @@ def _say_view(context: Context, view: PortfolioView, method: str) -> None:
         say("\nThe least risk for so much exchanged\n" + table(FRONTIER_HEADER, view.frontier_cells))
     say(f"\n{view.walk_title}")
     if view.walk_cells:
-        say(table(WALK_HEADER, view.walk_cells))
+        say(f"{table(WALK_HEADER, view.walk_cells)}\n{WALK_NOTE}")
 
 
 def _written(context: Context, view: PortfolioView, out: Path | None) -> dict[str, Any]:
@@ -200,8 +201,8 @@ def _written(context: Context, view: PortfolioView, out: Path | None) -> dict[st
 def list_(context: Context, out: Path | None) -> None:
     """What you hold, and what it is worth at the newest close."""
     from desktop_app.export import export_holdings
-    from desktop_app.portfolio_rows import load_holding_rows, total_value
-    from desktop_app.words import money, percent
+    from desktop_app.portfolio_rows import HOLDING_HEADER, holding_cells, load_holding_rows, total_value
+    from desktop_app.words import money
 
     with context.database() as db:
         rows = load_holding_rows(db)
@@ -210,25 +211,8 @@ def list_(context: Context, out: Path | None) -> None:
             "No holdings are stated; `barograph portfolio holdings set AAPL 10 --cost 120` states one"
         )
 
-    def known(value: float, text: str) -> str:
-        return text if math.isfinite(value) else "unknown"
-
-    cells = [
-        (
-            row.ticker,
-            f"{row.shares:,.10g}",
-            known(row.cost, money(row.cost)),
-            known(row.last_close, money(row.last_close)),
-            row.session,
-            known(row.value, money(row.value)),
-            known(row.weight, percent(row.weight)),
-            known(row.gain, percent(row.gain, signed=True)),
-        )
-        for row in rows
-    ]
     if rows:
-        header = ("ticker", "shares", "cost", "close", "session", "value", "weight", "gain")
-        context.voice.say(table(header, cells))
+        context.voice.say(table(HOLDING_HEADER, [holding_cells(row) for row in rows]))
         context.voice.say(f"\nWorth {money(total_value(rows))} in all.")
     for row in rows:
         if not row.session:

@@ -9,6 +9,7 @@ PAGES: tuple[PageEntry, ...] = (
     PageEntry("said", "What we said", "Ctrl+2", "desktop_app.gui.said_page:SaidPage"),
     PageEntry("why", "Why", "Ctrl+4", "desktop_app.gui.why_page:WhyPage"),
     PageEntry("alerts", "Alerts", "Ctrl+5", "desktop_app.gui.alerts_page:AlertsPage"),
+    PageEntry("portfolio", "Portfolio", "Ctrl+6", "desktop_app.gui.portfolio_page:PortfolioPage"),
     PageEntry("risk", "Risk", "Ctrl+7", "desktop_app.gui.risk_page:RiskPage"),
     PageEntry("sources", "Sources", "Ctrl+0", "desktop_app.gui.sources_page:SourcesPage"),
 )

@@ -26,8 +26,8 @@ def suggestion_in_words(
     """
     said = [
         f"In the worst twentieth of what the forecasts hold possible over {horizon} sessions, it would lose "
-        f"{cvar:.1%} on average"
-        + ("." if current_cvar is None else f"; what is held now would lose {current_cvar:.1%}.")
+        f"{_percent(cvar, 1)} on average"
+        + ("." if current_cvar is None else f"; what is held now would lose {_percent(current_cvar, 1)}.")
     ]
     if mine is None or base is None:
         said.append(f"Whether the method was better than 1/N could not be seen: {note}.")
@@ -35,14 +35,14 @@ def suggestion_in_words(
         said.append(
             f"This is 1/N, by which the others are measured: from {span[0]} to {span[1]}, after "
             f"{cost * 1e4:.0f} bp a side, its Sharpe ratio was {base.sharpe:.2f}, its volatility "
-            f"{base.volatility:.1%} a year."
+            f"{_percent(base.volatility, 1)} a year."
         )
     else:
         said.append(_beside(mine, base, span, cost))
     if mine is not None and overfitting is not None and method != EQUAL_WEIGHT:
         said.append(
             f"Of all ways to split that time in two, the best method of one half was among the worse ones of "
-            f"the other in {overfitting:.0%}."
+            f"the other in {_percent(overfitting, 0)}."
         )
     said.append("It says nothing of direction: expected returns are taken as equal.")
     return " ".join(said)
@@ -62,6 +62,11 @@ def _beside(mine: WalkScore, base: WalkScore, span: tuple[str, str], cost: float
     return (
         f"From {span[0]} to {span[1]}, after {cost * 1e4:.0f} bp a side, the method {verdict}: Sharpe ratio "
         f"{mine.sharpe:.2f} against {base.sharpe:.2f} (95 % of the difference {mine.sharpe_low:+.2f} to "
-        f"{mine.sharpe_high:+.2f}). It was {calmer}: volatility {mine.volatility:.1%} against "
-        f"{base.volatility:.1%} a year, deepest fall {mine.drawdown:.0%} against {base.drawdown:.0%}."
+        f"{mine.sharpe_high:+.2f}). It was {calmer}: volatility {_percent(mine.volatility, 1)} against "
+        f"{_percent(base.volatility, 1)} a year, deepest fall {_percent(mine.drawdown, 0)} against "
+        f"{_percent(base.drawdown, 0)}."
     )
+
+
+def _percent(fraction: float, digits: int) -> str:
+    return f"{fraction * 100:.{digits}f} %"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from collectors.store import load_actions, load_bars
+from desktop_app.account import note_on
+from desktop_app.prices_now import latest_prices
 from desktop_app.settings import Settings
 from desktop_app.store_journal import (
     ALERT,
@@ -38,12 +41,13 @@ KINDS = {
     "switch": "Switch",
     "deposit": "Deposit",
 }
+EMPTY = "Nothing yet: alerts, decisions and notes enter here, and stay."
 GROUPS = (
-    "proposals you rejected",
-    "proposals you approved",
-    "approved by rule or automatic",
-    "decisions you turned around",
-    "orders of your own",
+    "Proposals you rejected",
+    "Proposals you approved",
+    "Approved by rule or automatic",
+    "Decisions you turned around",
+    "Orders of your own",
 )
 
 
@@ -92,7 +96,7 @@ def load_journal(db: sqlite3.Connection, settings: Settings, now: str, ticker: s
     if ticker is None:
         rows += [_row(entry, None, None) for entry in _account_choices(db) if entry.recorded_at <= now]
     rows.sort(key=lambda row: row.entry.recorded_at, reverse=True)
-    return Journal(tuple(rows), tuple(tallies), _headline(tallies))
+    return Journal(tuple(rows), tuple(tallies), _headline(tallies) if rows else EMPTY)
 
 
 def _decided(entry: JournalEntry, order: Order | None, fill: Fill | None, cost: float) -> Decided | None:
@@ -152,8 +156,10 @@ def _row(entry: JournalEntry, order: Order | None, after: Followed | None) -> Jo
 
 
 def _what(entry: JournalEntry, order: Order | None) -> str:
+    if entry.kind == NOTE:
+        return "" if entry.price is None else f"while it stood at {money(entry.price)}"
     if order is None:
-        return entry.reason or entry.note
+        return entry.reason
     by = "" if entry.decided_by == PERSON else f" by {entry.decided_by}"
     return (
         f"{entry.decision}{by}: {order.side} {order.shares:,.4g} {order.ticker} at about {money(order.price)}"
@@ -216,3 +222,27 @@ def _headline(tallies: Iterable[Tally]) -> str:
                 f"them out; {row.verdict}."
             )
     return ""
+
+
+def note_now(db: sqlite3.Connection, ticker: str, text: str, now: str) -> None:
+    """Keep a note of the person on a ticker, with its price of this moment."""
+    note_on(db, ticker, ticker, text, now, latest_prices(db, {ticker}, now).get(ticker))
+
+
+def return_at(place: int, row: JournalRow) -> str:
+    """Return what the price did to one of HORIZONS, empty while that is in the future."""
+    value = row.returns[place]
+    return "" if value is None else percent(value, signed=True)
+
+
+def gain_at(place: int, row: JournalRow) -> str:
+    """Return what a decision brought against its opposite, in words; empty where there is none."""
+    value = row.gains[place]
+    return "" if value is None else f"{percent(value, 2, signed=True)} against the opposite decision"
+
+
+def interval_of(row: Tally) -> str:
+    """Return the 95 % interval of a mean gain, empty where there are too few decisions for one."""
+    if math.isnan(row.low):
+        return ""
+    return f"{percent(row.low, 2, signed=True)} to {percent(row.high, 2, signed=True)}"

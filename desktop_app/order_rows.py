@@ -11,10 +11,15 @@ from desktop_app.account import is_automatic, terms_of
 from desktop_app.prices_now import latest_prices
 from desktop_app.settings import Settings
 from desktop_app.store_journal import APPROVED, JournalEntry, load_decisions
-from desktop_app.words import age, money, percent
+from desktop_app.words import day, money, percent
 from fusion_model.advice.paper_account import Account, derive_account
 from fusion_model.findings import Fill, Order, OrderEnd
-from fusion_model.store_orders import load_fills, load_order_ends, load_orders
+from fusion_model.store_orders import (
+    load_fills,
+    load_order_ends,
+    load_orders,
+    load_unsettled_orders,
+)
 
 WAITING, UNDER_WAY, FILLED = "waiting", "approved", "filled"
 
@@ -219,6 +224,85 @@ def prices_of(rows: Sequence[OrderRow]) -> Mapping[str, float]:
     return {row.order.ticker: row.price_now for row in rows if row.price_now is not None}
 
 
-def proposed_age(row: OrderRow, now: str) -> str:
-    """Return how long ago an order was proposed."""
-    return age(row.order.proposed_at, now)
+# The page of the window -----------------------------------------------------------------------------
+
+STRATEGY_NAMES = {
+    "rebalance": "Towards your weights",
+    "risk": "Within your limits",
+    "protective": "Left today's range",
+    "unusual": "Unusual session",
+    "own": "Your own",
+}
+STATUS_NAMES = {
+    "waiting": "waits for you",
+    "approved": "approved",
+    "filled": "filled",
+    "refused": "refused by a limit",
+    "cancelled": "cancelled",
+    "expired": "not decided in time",
+    "rejected": "rejected",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersPageRows:
+    """What the page of orders shows: the account, what waits, and what came before."""
+
+    view: AccountView
+    figures: str
+    mode: str
+    waiting: tuple[OrderRow, ...]
+    earlier: tuple[OrderRow, ...]
+
+
+def load_orders_page(db: sqlite3.Connection, settings: Settings, now: str) -> OrdersPageRows:
+    """Return the account with its orders, those that wait first."""
+    rows = load_order_rows(db, settings, now)
+    view = load_account_view(db, settings, now)
+    return OrdersPageRows(
+        view,
+        _figures(view),
+        _mode(view),
+        tuple(row for row in rows if row.status == WAITING),
+        tuple(row for row in rows if row.status != WAITING),
+    )
+
+
+def count_waiting(db: sqlite3.Connection, settings: Settings, now: str) -> int:
+    """Count the orders that wait for a decision."""
+    terms, said = terms_of(db, settings), load_decisions(db)
+    return sum(
+        status_of(order, None, None, said.get(order.order_id), terms.killed_at, now) == WAITING
+        for order in load_unsettled_orders(db, terms.account)
+    )
+
+
+def _figures(view: AccountView) -> str:
+    return (
+        f"Cash {money(view.cash)} · realised {gain(view.realised)} · unrealised {gain(view.unrealised)} · "
+        f"dividends {money(view.dividends)} · spreads and fees paid {money(view.costs)}"
+    )
+
+
+def _mode(view: AccountView) -> str:
+    if view.killed:
+        return "The kill switch is on: nothing is proposed, filled or sent, and what waited is cancelled."
+    if view.automatic:
+        return "Automatic: orders within your limits are approved without asking, and each is recorded."
+    return "Every order waits for you, or for a rule of yours."
+
+
+def gain(amount: float) -> str:
+    """Return an amount of USD with its sign."""
+    return f"−{money(-amount)}" if amount < 0 else f"+{money(amount)}" if amount > 0 else money(0.0)
+
+
+def range_shown(row: OrderRow) -> str:
+    """Return today's 95 % range of an order, empty where there was none."""
+    low, high = row.order.range_low, row.order.range_high
+    return "" if low is None or high is None else f"{money(low)} – {money(high)}"
+
+
+def moment(at: str) -> str:
+    """Return an instant as ``17 Mar 2021, 20:00 UTC``; empty for none."""
+    return f"{day(at)}, {at[11:16]} UTC" if at else ""

@@ -29,6 +29,7 @@ from collectors.store import (
 from collectors.universe import Company, load_universe
 from desktop_app.alerts import Alert, load_alerts
 from desktop_app.chart_marks import CROWDED, MARK_KINDS, ChartMark, ReportMark, past_marks, report_mark
+from desktop_app.order_rows import count_waiting
 from desktop_app.settings import Settings
 from desktop_app.store import load_watchlist
 from desktop_app.todays_share import LATEST, Bar, adjusted, in_currency, later_splits, load_splits
@@ -171,14 +172,16 @@ def _universe() -> Mapping[str, Company]:
     return load_universe()
 
 
-def load_overview(db: sqlite3.Connection, settings: Settings) -> Overview:
+def load_overview(db: sqlite3.Connection, settings: Settings, now: str) -> Overview:
     """Return what the window's frame tells of the record."""
     newest = _watched_sessions(db)
     if not newest:
         return Overview()
     last = max(newest.values())
     unseen = len(_tickers_with_unseen_alerts(db, settings, newest))
-    return Overview(tuple(newest), last, {"alerts": unseen} if unseen else {})
+    waiting = count_waiting(db, settings, now)
+    badges = {"alerts": unseen, "orders": waiting}
+    return Overview(tuple(newest), last, {page: many for page, many in badges.items() if many})
 
 
 def _tickers_with_unseen_alerts(

@@ -23,7 +23,7 @@ def account(context: click.Context) -> None:
 @click.pass_obj
 def show(context: Context) -> None:
     """Cash, positions and profit, derived from the fills."""
-    from desktop_app.order_rows import load_account_view
+    from desktop_app.order_rows import gain, load_account_view
 
     with context.database() as db:
         view = load_account_view(db, load_settings(context.home), utc_now())
@@ -34,8 +34,8 @@ def show(context: Context) -> None:
         context.voice.say("Automatic: orders are approved without asking you.")
     if view.opened:
         context.voice.say(
-            f"Cash {money(view.cash)} · realised {money(view.realised)} · unrealised "
-            f"{money(view.unrealised)} · dividends {money(view.dividends)} · "
+            f"Cash {money(view.cash)} · realised {gain(view.realised)} · unrealised "
+            f"{gain(view.unrealised)} · dividends {money(view.dividends)} · "
             f"spreads and fees paid {money(view.costs)}"
         )
     if view.positions:
@@ -47,7 +47,7 @@ def show(context: Context) -> None:
                 money(row.price),
                 money(row.value),
                 percent(row.weight),
-                money(row.unrealised),
+                gain(row.unrealised),
             )
             for row in view.positions
         ]

@@ -38,8 +38,8 @@ def list_(context: Context, ticker: str | None = None) -> None:
             row.entry.recorded_at[:16].replace("T", " "),
             row.kind_name,
             row.entry.ticker,
-            row.what,
-            row.entry.note,
+            _short(row.what),
+            _short(row.entry.note, 30),
             row.later,
         )
         for row in found.rows[:MOST_ROWS]
@@ -73,20 +73,24 @@ def list_(context: Context, ticker: str | None = None) -> None:
     )
 
 
+def _short(text: str, most: int = 70) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 @journal.command()
 @click.argument("ticker")
 @click.argument("text")
 @click.pass_obj
 def note(context: Context, ticker: str, text: str) -> None:
     """Write a note on a TICKER, with its price of this moment."""
-    from desktop_app.account import note_on
+    from desktop_app.journal import note_now
     from desktop_app.prices_now import latest_prices
 
     named, now = ticker.upper(), utc_now()
     if not text.strip():
         raise BadInput("the note is empty; say something, as `barograph journal note KO 'too dear for me'`")
     with context.database() as db:
+        note_now(db, named, text.strip(), now)
         price = latest_prices(db, {named}, now).get(named)
-        note_on(db, named, named, text.strip(), now, price)
     context.voice.say(f"noted on {named}")
     context.voice.finish({"ticker": named, "note": text.strip(), "price": price, "recorded_at": now})

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from PySide6.QtCore import QFileInfo, QObject, QTimer, Signal
 
 from collectors.errors import CollectorError
+from collectors.market_calendar import utc_now
 from desktop_app.gui.theme import Theme, theme_named
 from desktop_app.gui.workers import Command, Read, Reader
 from desktop_app.settings import Settings, save_settings
@@ -119,8 +120,8 @@ class Desk(QObject):
     def _read_overview(self) -> None:
         self._stamp = self._file_stamp()
         if self.has_record:
-            settings = self.settings
-            self.read("overview", lambda db: load_overview(db, settings), self._show_overview)
+            settings, now = self.settings, utc_now()
+            self.read("overview", lambda db: load_overview(db, settings, now), self._show_overview)
 
     def _show_overview(self, overview: Overview) -> None:
         self.overview = overview

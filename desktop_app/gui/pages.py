@@ -11,5 +11,7 @@ PAGES: tuple[PageEntry, ...] = (
     PageEntry("alerts", "Alerts", "Ctrl+5", "desktop_app.gui.alerts_page:AlertsPage"),
     PageEntry("portfolio", "Portfolio", "Ctrl+6", "desktop_app.gui.portfolio_page:PortfolioPage"),
     PageEntry("risk", "Risk", "Ctrl+7", "desktop_app.gui.risk_page:RiskPage"),
+    PageEntry("orders", "Orders", "Ctrl+8", "desktop_app.gui.orders_page:OrdersPage"),
+    PageEntry("journal", "Journal", "Ctrl+9", "desktop_app.gui.journal_page:JournalPage"),
     PageEntry("sources", "Sources", "Ctrl+0", "desktop_app.gui.sources_page:SourcesPage"),
 )

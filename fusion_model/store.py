@@ -95,6 +95,20 @@ def load_forecast_history(
     return [(_forecast(row[:-1]), row[-1]) for row in rows]
 
 
+def load_first_forecasts(db: sqlite3.Connection, model: str = FUSION_MODEL) -> list[tuple[Any, ...]]:
+    """Return what was said first of every ticker, session and horizon, by ticker and session.
+
+    A row is (ticker, as_of_session, horizon, target_session, made_at, *quantiles): plain, since there may be
+    hundreds of thousands.
+    """
+    return db.execute(
+        f"SELECT ticker, as_of_session, horizon, target_session, made_at, {', '.join(QUANTILE_NAMES)} "
+        "FROM forecast WHERE id IN (SELECT min(id) FROM forecast WHERE model = ? "
+        "GROUP BY ticker, as_of_session, horizon) ORDER BY ticker, as_of_session, horizon",
+        (model,),
+    ).fetchall()
+
+
 def last_forecast_session(db: sqlite3.Connection, model: str = FUSION_MODEL) -> str | None:
     """Return the newest session with a forecast, or None."""
     row: tuple[str | None] = db.execute(

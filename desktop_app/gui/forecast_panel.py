@@ -118,7 +118,7 @@ def _held(track: TrackRecord) -> QWidget:
     table = QWidget()
     grid = QGridLayout(table)
     grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(10)
+    grid.setHorizontalSpacing(8)
     grid.setVerticalSpacing(3)
     grid.setColumnStretch(0, 1)
     right = Qt.AlignmentFlag.AlignRight

@@ -68,7 +68,6 @@ class MarketPage(Page):
             splitter.setHandleWidth(8)
             splitter.setChildrenCollapsible(False)
         self.watchlist.setMinimumWidth(200)
-        self.forecast.setMinimumWidth(260)
         layout = QVBoxLayout(self.body)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._columns)

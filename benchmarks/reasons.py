@@ -55,10 +55,10 @@ def main() -> None:
     parser.add_argument("home", type=Path, nargs="?")
     parser.add_argument("--sessions", type=int, default=24, help="last sessions of months to explain")
     parser.add_argument("--seeds", type=int, nargs="*", default=[], help="train other models with these")
-    parser.add_argument("--planted", action="store_true")
+    parser.add_argument("--planted", nargs="*", choices=PLANTS, help="which signals; without a name: all")
     chosen = parser.parse_args()
-    if chosen.planted:
-        report_planted()
+    if chosen.planted is not None:
+        report_planted(chosen.planted or list(PLANTS))
     if chosen.home is not None:
         report_home(chosen.home, chosen.sessions, chosen.seeds)
 
@@ -76,7 +76,7 @@ def report_home(home: Path, count: int, seeds: Sequence[int]) -> None:
         panel = load_panel(db, last, scorer=forecaster.state.scorer)
     months = [session for session, after in zip(panel.sessions, panel.sessions[1:], strict=False)
               if session[:7] != after[:7]]  # fmt: skip
-    sessions = [*months[-count + 1 :], last]
+    sessions = [*months[len(months) + 1 - count :], last]
     report_cost(forecaster, panel, last)
     rows = {session: attributions(forecaster, panel, session) for session in sessions}
     report_completeness(forecaster, panel, rows)
@@ -94,14 +94,14 @@ def report_home(home: Path, count: int, seeds: Sequence[int]) -> None:
 
 
 def report_cost(forecaster: FusionForecaster, panel: Panel, session: str) -> None:
-    """Print how long explaining a session takes beside forecasting it."""
-    start = time.perf_counter()
+    """Print how many seconds of a core explaining a session takes beside forecasting it."""
+    start = time.process_time()
     forecaster.predict(panel, session)
-    predicted = time.perf_counter()
+    predicted = time.process_time()
     found = explain(forecaster, panel, session)
-    explained = time.perf_counter()
+    explained = time.process_time()
     tickers = len({row.ticker for row in found.attributions})
-    print(f"{tickers} tickers: features and forecasts {predicted - start:.1f} s, reasons "
+    print(f"{tickers} tickers: features and forecasts {predicted - start:.1f} s of a core, reasons "
           f"{explained - predicted:.1f} s; {len(found.attributions):,} attributions, "
           f"{len(found.counterfactuals):,} counterfactuals, {len(found.related):,} neighbours")  # fmt: skip
 
@@ -137,13 +137,13 @@ def report_ordinary_day(forecaster: FusionForecaster, panel: Panel, found: tuple
         for row in found:
             if (row.target, row.horizon) == ("width", horizon) and row.cause not in ("usual", "calibration"):
                 moved[row.ticker] = moved.get(row.ticker, 0.0) + row.contribution
-        ratios = []
-        for ticker, added in moved.items():
-            own = scale[:, panel.tickers.index(ticker)]
-            ratios.append(own[-1] - added - float(np.nanmedian(own)))
-        low, middle, high = np.exp(np.quantile(ratios, [0.1, 0.5, 0.9]))
-        print(f"h {horizon:2d}: an ordinary day's scale / the median of the last {USUAL_SESSIONS} sessions': "
-              f"{middle:.3f} (a tenth of the stocks below {low:.3f}, above {high:.3f})")  # fmt: skip
+        own = {ticker: scale[:, panel.tickers.index(ticker)] for ticker in moved}
+        ordinary = {ticker: own[ticker][-1] - added for ticker, added in moved.items()}
+        for name, middle_of in (("mean", np.nanmean), ("median", np.nanmedian)):
+            ratios = [ordinary[ticker] - float(middle_of(own[ticker])) for ticker in moved]
+            low, middle, high = np.exp(np.quantile(ratios, [0.1, 0.5, 0.9]))
+            print(f"h {horizon:2d}: an ordinary day's scale / the {name} of the last {USUAL_SESSIONS}: "
+                  f"{middle:.2f} (a tenth of the stocks below {low:.2f}, above {high:.2f})")  # fmt: skip
 
 
 def only_member(forecaster: FusionForecaster, member: int) -> FusionForecaster:
@@ -199,13 +199,16 @@ def report_stability(name: str, tables: Sequence[Table]) -> None:
 # Planted signals ----------------------------------------------------------------------------------
 
 
-def report_planted() -> None:
-    """Print the share of the attributions that the planted cause gets, one session ahead, out of sample."""
+def report_planted(causes: Sequence[str]) -> None:
+    """Print the share of the attributions that the planted cause gets, one session ahead, out of sample.
+
+    Of forecasts to which the signal says something: of reports, those before one.
+    """
     print(
         "planted      share of all |effects|  next largest          rank correlation with the planted signal"
     )
-    for cause, make in PLANTS.items():
-        panel, signal = make()
+    for cause in causes:
+        panel, signal = PLANTS[cause]()
         forecaster = FusionForecaster(PLANTED)
         forecaster.fit(panel, panel.sessions[:1000])
         moved: dict[str, list[float]] = {}
@@ -219,13 +222,14 @@ def report_planted() -> None:
                     )
             for name in {name for name, _ in totals}:
                 moved.setdefault(name, []).extend(totals.get((name, ticker), 0.0) for ticker in panel.tickers)
-        size = {name: float(np.abs(values).sum()) for name, values in moved.items()}
+        planted = signal[list(rows)].reshape(-1)
+        told = planted != 0.0
+        size = {name: float(np.abs(np.array(values)[told]).sum()) for name, values in moved.items()}
         whole = sum(size.values())
         second = max((name for name in size if name != cause), key=lambda name: size[name])
-        planted = signal[list(rows)].reshape(-1)
         rank = spearmanr(moved[cause], planted).statistic if cause in moved else np.nan
         print(f"{cause:<12} {size.get(cause, 0.0) / whole:21.0%}   {second:<12} {size[second] / whole:6.0%} "
-              f"{rank:43.2f}   (mean |effect| of all causes {whole / len(planted):.3f})")  # fmt: skip
+              f"{rank:43.2f}   (mean |effect| of all causes {whole / told.sum():.3f})")  # fmt: skip
 
 
 def _panel(returns: FloatArray, volume: FloatArray | None = None) -> Panel:

@@ -31,7 +31,7 @@ CAUSES = {  # in the order they are told, with the noun that a sentence uses
     "posts": ("Posts", "posts"),
     "macro": ("Macro figures", "macro figures"),
     "related": ("Related stocks", "related stocks"),
-    "calibration": ("Past misses and shape", "past misses and the stock's own shape"),
+    "calibration": ("Past misses and shape", "past misses"),
 }
 PARTS = {
     "anchor": "recent volatility",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from functools import partial
-from typing import TypeAlias
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -18,7 +17,6 @@ from desktop_app.gui.posts_panel import PostsPanel
 from desktop_app.gui.theme import Theme
 from desktop_app.gui.watchlist_panel import WatchlistPanel
 from desktop_app.gui.workers import Read
-from desktop_app.settings import Settings
 from desktop_app.snapshot import (
     PostRow,
     Snapshot,
@@ -28,8 +26,6 @@ from desktop_app.snapshot import (
     load_watch_rows,
     posts_heading,
 )
-
-Said: TypeAlias = tuple[str, list[PostRow]]  # a heading and the posts below it
 
 
 class MarketPage(Page):
@@ -68,6 +64,7 @@ class MarketPage(Page):
             splitter.setHandleWidth(8)
             splitter.setChildrenCollapsible(False)
         self.watchlist.setMinimumWidth(200)
+        self.forecast.setMinimumWidth(260)
         layout = QVBoxLayout(self.body)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._columns)
@@ -100,26 +97,20 @@ class MarketPage(Page):
     def _read_ticker(self) -> None:
         if self.desk.ticker and self._ticker_out_of_date:
             self._ticker_out_of_date = False
-            job = partial(
-                _ticker_with_posts,
-                ticker=self.desk.ticker,
-                settings=self.desk.settings,
-                session=self._wanted_session,
-            )
-            self.desk.read("ticker", job, lambda found: self._show_snapshot(*found))
+            job = partial(load_snapshot, ticker=self.desk.ticker, settings=self.desk.settings)
+            self.desk.read("ticker", job, self._show_snapshot)
 
-    def _show_snapshot(self, snapshot: Snapshot | None, session: str, posts: Said) -> None:
+    def _show_snapshot(self, snapshot: Snapshot | None) -> None:
         self.snapshot = snapshot
         self.chart.show_snapshot(snapshot)
         self.forecast.show_snapshot(snapshot)
         if snapshot is None:
             return
-        self.posts.show_posts(*posts)
-        if self._wanted_session:
-            wanted, self._wanted_session = self._wanted_session, ""
-            self.chart.chart.choose_day(snapshot.position(wanted))
-            if wanted != session:
-                self._read_day(snapshot.position(wanted))
+        session, self._wanted_session = self._wanted_session, ""
+        position = snapshot.position(session) if session else snapshot.last_day_with_posts()
+        if session:
+            self.chart.chart.choose_day(position)
+        self._read_day(position)
         self.ticker_shown.emit(snapshot.ticker)
 
     def _read_day(self, position: int) -> None:
@@ -156,17 +147,6 @@ class MarketPage(Page):
             self.chart.show_kinds(kinds.split())
 
 
-def _ticker_with_posts(
-    db: sqlite3.Connection, ticker: str, settings: Settings, session: str
-) -> tuple[Snapshot | None, str, Said]:
-    """Return a ticker with the posts of a session, or of the newest day that has any, in one answer."""
-    snapshot = load_snapshot(db, ticker, settings)
-    if snapshot is None:
-        return None, session, ("", [])
-    position = snapshot.position(session) if session else snapshot.last_day_with_posts()
-    return snapshot, session, _posts_of(db, snapshot, position)
-
-
-def _posts_of(db: sqlite3.Connection, snapshot: Snapshot, position: int) -> Said:
+def _posts_of(db: sqlite3.Connection, snapshot: Snapshot, position: int) -> tuple[str, list[PostRow]]:
     posts = load_posts_of_day(db, snapshot, position)
     return posts_heading(snapshot, position, len(posts)), posts

@@ -189,12 +189,12 @@ class WhyPage(Page):
         self._tell(told.get(horizon, self.rows.why.horizons[0]))
 
     def _tell(self, reasons: HorizonReasons) -> None:
-        self.headline.setText(reasons.headline)
+        self.headline.setText(_unbroken(reasons.headline))
         self.now.setText(reasons.now)
         self.ordinary.setText(reasons.ordinary)
         self._fill(self._cause_table, self.causes, reasons.rows)
-        self.otherwise.setText("\n\n".join(reasons.otherwise))
-        self.median.setText(reasons.median)
+        self.otherwise.setText(_unbroken("\n\n".join(reasons.otherwise)))
+        self.median.setText(_unbroken(reasons.median))
 
     def _fill(self, view: QTableView, model: RecordModel[object], rows: tuple[object, ...]) -> None:
         """Show rows, and give a table the height that they need."""
@@ -228,6 +228,11 @@ class WhyPage(Page):
         value = state.value("why/horizon")
         if value is not None and str(value).isdigit() and int(str(value)) in HORIZONS:
             self.show_horizon(int(str(value)))
+
+
+def _unbroken(text: str) -> str:
+    """Return a text in which no line begins with a percent sign."""
+    return text.replace(" %", "\u00a0%")
 
 
 def _load(db: sqlite3.Connection, ticker: str) -> WhyRows | None:

@@ -49,9 +49,9 @@ def test_a_horizon_is_told_in_a_sentence_and_a_bar_a_cause(
     qtbot: QtBot, open_window: OpenWindow, home: Path
 ) -> None:
     page = open_why(qtbot, open_window(home))
-    assert page.headline.text().startswith("The range of 5 sessions is 36 % wider")
+    assert page.headline.text().startswith("The range of 5 sessions is 36\u00a0% wider")
     page.horizons.button(20).click()
-    assert page.headline.text().startswith("The range of 20 sessions is 47 % wider")
+    assert page.headline.text().startswith("The range of 20 sessions is 47\u00a0% wider")
     told = [(row.label, row.text) for row in page.causes.rows]
     assert told[-1] == ("Report expected on Tue 23 Mar", "adds 60 %")
     assert "would be" in page.otherwise.text()

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from fusion_model.evaluation.metrics import inside_central_range, rank_correlations, scored_pinball
-from fusion_model.evaluation.significance import diebold_mariano, kupiec, lags_of, median_block_interval
+from fusion_model.evaluation.significance import diebold_mariano, kupiec, median_block_interval
+from fusion_model.evaluation.standard_error import lags_of
 from fusion_model.findings import FUSION_MODEL, HORIZONS, QUANTILE_LEVELS, QUANTILE_NAMES
 
 SPANS = {

@@ -205,7 +205,10 @@ class _Watching:
                 new.append(quote)
         if not new:
             return
-        self._save(new)
+        try:
+            self._save(new)
+        except CollectorError as error:  # busy, or a full disk: whoever listens hears of them all the same
+            logger.warning("%d quotes were not saved: %s", len(new), error)
         try:
             self._watch._on_quotes(self._db, new)
         except Exception:

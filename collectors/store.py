@@ -143,7 +143,7 @@ def _storage_errors(path: Path | str) -> Iterator[None]:
             ) from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")):
             raise StorageError(
-                f"{path} cannot be written ({error}); check its permissions and its disk, "
+                f"{path} cannot be written ({error}); check its permissions and that its disk has room, "
                 "or choose another folder with --home"
             ) from error
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):

@@ -7,6 +7,7 @@ quotes. Each reads the choices under the write lock, so that a rejection is neve
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ from desktop_app.store_journal import (
     JournalEntry,
     load_cash_movements,
     load_decisions,
+    load_entries,
     load_rules,
     load_switches,
     save_cash_movement,
@@ -51,6 +53,7 @@ from fusion_model.store import last_forecast_session
 from fusion_model.store_orders import load_fills, load_order_ends, load_orders, load_unsettled_orders
 from fusion_model.trading.terms import Decision, Proposals, Reaction, Terms
 
+DECISIONS = (APPROVAL, REJECTION, OVERRIDE)
 EQUAL_WEIGHTS = "equal weights over your watchlist (1/N)"
 
 
@@ -109,6 +112,14 @@ def decisions_of(db: sqlite3.Connection) -> dict[str, Decision]:
         order_id: Decision(entry.decision == APPROVED, entry.recorded_at)
         for order_id, entry in load_decisions(db).items()
     }
+
+
+def every_decision_of(db: sqlite3.Connection) -> dict[str, list[Decision]]:
+    """Return all that was ever said to each order, oldest first."""
+    said: dict[str, list[Decision]] = defaultdict(list)
+    for entry in load_entries(db, DECISIONS):
+        said[entry.subject].append(Decision(entry.decision == APPROVED, entry.recorded_at))
+    return said
 
 
 def deposit(db: sqlite3.Connection, settings: Settings, amount: float | None, note: str, now: str) -> float:

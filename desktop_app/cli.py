@@ -631,7 +631,7 @@ def status(context: Context) -> None:
     """What is stored, and how fresh it is."""
     from collectors import store as facts
     from collectors.locks import SCHEDULE, holder_of
-    from desktop_app.secrets import SECRET_NAMES, where_kept
+    from desktop_app.secrets import BROKER_SECRETS, SECRET_NAMES, where_kept
     from fusion_model import store as findings
 
     holder = holder_of(context.home, SCHEDULE)
@@ -649,7 +649,7 @@ def status(context: Context) -> None:
     )
     for scorer, count in scores.items():
         context.voice.say(f"Scored by {scorer}: {count:,} posts")
-    for name in SECRET_NAMES:
+    for name in (*SECRET_NAMES, *BROKER_SECRETS):
         if kept := where_kept(name):
             context.voice.say(f"Key {name}: from {kept}")
     context.voice.say(f"Watchlist: {len(watched)} tickers")

@@ -18,7 +18,7 @@ from desktop_app.complaint import Complaint, some
 from desktop_app.daily import MODELS_FOLDER
 from desktop_app.doctor_record import complaints_of_gaps, complaints_of_runs
 from desktop_app.freshness import REDDIT_IS_OFF, STALE_AFTER_DAYS, state_of
-from desktop_app.secrets import SECRET_NAMES, SERVICE, load_secret
+from desktop_app.secrets import BROKER_SECRETS, SECRET_NAMES, SERVICE, load_secret
 from desktop_app.settings import SETTINGS_NAME, Settings, load_settings
 from desktop_app.words import age, count, day
 from fusion_model import store as findings
@@ -40,7 +40,7 @@ def examine(home: Path, *, now: str) -> list[Complaint]:
     DatabaseBusy
         Another program is upgrading the database.
     """
-    return [*_of_disk(home), *_of_settings(home), *_of_database(home, now), *_of_keys()]
+    return [*_of_disk(home), *_of_settings(home), *_of_database(home, now), *_of_keys(home)]
 
 
 def leaks_in_words(report: LeakReport) -> list[str]:
@@ -81,13 +81,18 @@ def _of_settings(home: Path) -> Iterator[Complaint]:
         yield Complaint("settings", f"{error}.", f"mend or delete {home / SETTINGS_NAME}")
 
 
-def _of_keys() -> Iterator[Complaint]:
+def _of_keys(home: Path) -> Iterator[Complaint]:
     if load_secret("FRED_API_KEY") is None:
         yield _of_missing_key("FRED_API_KEY", "macro figures")
     if load_secret("REDDIT_CLIENT_ID") is None:
         yield Complaint("keys", REDDIT_IS_OFF, _set_key("REDDIT_CLIENT_ID"))
     elif load_secret("REDDIT_CLIENT_SECRET") is None and load_secret("REDDIT_REFRESH_TOKEN") is None:
         yield _of_missing_key("REDDIT_CLIENT_SECRET", "posts")  # an installed app has a token in its place
+    if _settings_or_defaults(home).broker == "alpaca":
+        for name, origin in BROKER_SECRETS.items():
+            if load_secret(name) is None:
+                said = f"The key {name} is missing, so no order reaches Alpaca; get it at {origin}."
+                yield Complaint("keys", said, _set_key(name))
 
 
 def _of_missing_key(name: str, needed_for: str) -> Complaint:
@@ -118,6 +123,7 @@ def _of_database(home: Path, now: str) -> Iterator[Complaint]:
                 yield from _of_shortened_series(db)
                 yield from _of_posts(db, home / MODELS_FOLDER)
                 yield from _of_model(db, home, now)
+                yield from _of_account(db, home, now)
                 return
     except StorageError as error:  # its message says what happened; and what to do, after a semicolon
         happened, _, mend = str(error).rpartition("; ")
@@ -263,6 +269,21 @@ def _of_model(db: sqlite3.Connection, home: Path, now: str) -> Iterator[Complain
             f"Prices are stored through {day(last)}, and the newest forecasts are "
             + (f"of {day(forecast)}." if forecast else "still to be made."),
             "barograph refresh",
+        )
+
+
+def _of_account(db: sqlite3.Connection, home: Path, now: str) -> Iterator[Complaint]:
+    """Reconcile the paper account: its fills with decisions, orders, prices, cash and shares."""
+    from desktop_app.account import every_decision_of, terms_of
+    from fusion_model.trading.reconcile import find_discrepancies
+
+    terms = terms_of(db, _settings_or_defaults(home))
+    found = find_discrepancies(db, terms, every_decision_of(db), now)
+    if found:
+        yield Complaint(
+            "account",
+            f"The {terms.account} account does not agree with its record: {some(found, 3)}.",
+            "barograph account kill, then barograph orders export --out orders.csv to look at it",
         )
 
 

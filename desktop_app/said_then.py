@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from collectors.store import load_actions, load_bars
@@ -138,8 +139,13 @@ def load_past(db: sqlite3.Connection, ticker: str) -> Past:
 
 def is_live(made_at: str, first_target: str) -> bool:
     """Return whether a forecast was made before the first session that it speaks of opened."""
-    opening = datetime.combine(date.fromisoformat(first_target), OPENING).astimezone(UTC)
-    return made_at < opening.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return made_at < _opening(first_target)
+
+
+@cache
+def _opening(session: str) -> str:
+    opening = datetime.combine(date.fromisoformat(session), OPENING).astimezone(UTC)
+    return opening.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _said_then(

@@ -23,6 +23,10 @@ SECRET_NAMES = {
     "REDDIT_CLIENT_ID": REDDIT_ORIGIN,
     "REDDIT_CLIENT_SECRET": REDDIT_ORIGIN,
 }
+BROKER_SECRETS = {  # asked for where the settings name that broker
+    "ALPACA_API_KEY": "https://app.alpaca.markets/paper/dashboard/overview (keys of a paper account)",
+    "ALPACA_SECRET_KEY": "https://app.alpaca.markets/paper/dashboard/overview (keys of a paper account)",
+}
 
 
 _read: set[str] = set()  # every key that this process has read, so that none is ever written
@@ -77,7 +81,7 @@ def require_secret(name: str) -> str:
     """
     value = load_secret(name)
     if value is None:
-        origin = SECRET_NAMES.get(name, "the source's own site")
+        origin = (SECRET_NAMES | BROKER_SECRETS).get(name, "the source's own site")
         raise ConfigurationError(
             f"the key {name} is missing; get it at {origin} and set the environment variable {name}"
         )

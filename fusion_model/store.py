@@ -18,6 +18,7 @@ from fusion_model.findings import (
     TrainedModel,
 )
 
+FEW_TICKERS = 20  # so many are named in a query; more are sorted out afterwards
 FORECAST_COLUMNS = (
     "model",
     "model_version",
@@ -71,11 +72,13 @@ def load_forecasts(
 ) -> list[Forecast]:
     """Return the newest forecasts of one session, by ticker and horizon; of one horizon, or of all."""
     wanted = None if tickers is None else set(tickers)
+    few = tickers if tickers is not None and len(tickers) <= FEW_TICKERS else ()
+    among = f"AND ticker IN ({', '.join('?' * len(few))}) " if few else ""
     rows = db.execute(
         f"SELECT {', '.join(FORECAST_COLUMNS)} FROM forecast WHERE id IN (SELECT max(id) FROM forecast "
-        "WHERE as_of_session = ? AND model = ? AND (? IS NULL OR horizon = ?) GROUP BY ticker, horizon) "
-        "ORDER BY ticker, horizon",
-        (as_of_session, model, horizon, horizon),
+        f"WHERE as_of_session = ? AND model = ? {among}AND (? IS NULL OR horizon = ?) "
+        "GROUP BY ticker, horizon) ORDER BY ticker, horizon",
+        (as_of_session, model, *few, horizon, horizon),
     )
     return [_forecast(row) for row in rows if wanted is None or row[2] in wanted]
 
@@ -90,6 +93,20 @@ def load_forecast_history(
         (ticker, model, horizon),
     )
     return [(_forecast(row[:-1]), row[-1]) for row in rows]
+
+
+def load_first_forecasts(db: sqlite3.Connection, model: str = FUSION_MODEL) -> list[tuple[Any, ...]]:
+    """Return what was said first of every ticker, session and horizon, by ticker and session.
+
+    A row is (ticker, as_of_session, horizon, target_session, made_at, *quantiles): plain, since there may be
+    hundreds of thousands.
+    """
+    return db.execute(
+        f"SELECT ticker, as_of_session, horizon, target_session, made_at, {', '.join(QUANTILE_NAMES)} "
+        "FROM forecast WHERE id IN (SELECT min(id) FROM forecast WHERE model = ? "
+        "GROUP BY ticker, as_of_session, horizon) ORDER BY ticker, as_of_session, horizon",
+        (model,),
+    ).fetchall()
 
 
 def last_forecast_session(db: sqlite3.Connection, model: str = FUSION_MODEL) -> str | None:

@@ -24,7 +24,8 @@ from benchmarks.published.rsr_market import Market, read_market
 from benchmarks.published.rsr_models import fusion_means, lightgbm_means
 from fusion_model.dataset.panel import FloatArray
 from fusion_model.evaluation.metrics import rank_correlations
-from fusion_model.evaluation.significance import lags_of, session_block_interval
+from fusion_model.evaluation.significance import session_block_interval
+from fusion_model.evaluation.standard_error import lags_of
 
 # Feng et al. (2019), "Temporal Relational Ranking for Stock Prediction", table of NASDAQ: MRR and IRR.
 PUBLISHED_FIGURES = {"RSR_I": (0.0409, 1.19), "Rank_LSTM": (0.0417, 0.68), "LSTM": (0.0364, 0.13)}

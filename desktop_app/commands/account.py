@@ -7,14 +7,14 @@ import click
 from collectors.market_calendar import utc_now
 from desktop_app.context import Context
 from desktop_app.settings import load_settings
-from desktop_app.terminal import table
+from desktop_app.terminal import BAD_INPUT, table
 from desktop_app.words import money, percent
 
 
 @click.group(invoke_without_command=True)
 @click.pass_context
 def account(context: click.Context) -> None:
-    """The paper account: show, deposit, automatic, kill, resume."""
+    """The paper account: show, deposit, automatic, kill, resume, reconcile."""
     if context.invoked_subcommand is None:
         context.invoke(show)
 
@@ -58,6 +58,28 @@ def show(context: Context) -> None:
     elif view.waiting:
         context.voice.say(f"{view.waiting} orders wait for you: `barograph orders list`")
     context.voice.finish({"account": view})
+
+
+@account.command()
+@click.pass_obj
+def reconcile(context: Context) -> None:
+    """Whether the record agrees with itself, with its decisions and prices, and with the broker."""
+    from desktop_app.account import every_decision_of, terms_of
+    from desktop_app.daily import open_broker
+    from fusion_model.trading.books import load_account
+    from fusion_model.trading.reconcile import differences, find_discrepancies
+
+    settings, now = load_settings(context.home), utc_now()
+    broker = open_broker(settings)
+    with context.database() as db:
+        terms = terms_of(db, settings)
+        found = find_discrepancies(db, terms, every_decision_of(db), now)
+        if broker is not None:
+            found += differences(load_account(db, terms, now), broker.positions())
+    context.voice.say("\n".join(found) or "The record agrees.")
+    context.voice.finish({"discrepancies": found})
+    if found:
+        raise click.exceptions.Exit(BAD_INPUT)
 
 
 @account.command()

@@ -119,7 +119,7 @@ class ChartPanel(QFrame):
     def _add_range_buttons(self, layout: QHBoxLayout) -> None:
         self._ranges = QButtonGroup(self)
         row = QHBoxLayout()
-        row.setSpacing(4)
+        row.setSpacing(3)
         layout.addLayout(row)
         for name, sessions in RANGES:
             button = QPushButton(name)

@@ -47,11 +47,12 @@ class Desk(QObject):
         self.overview = Overview()
         self._receivers: dict[str, tuple[Receive, Receive | None]] = {}
         self._queue: list[tuple[str, ...]] = []
-        self._work_name = ""
+        self._work_name, self._closed = "", False
         self._stamp: tuple[int, ...] = ()
-        self.reader = Reader(home, self)
-        self.reader.read_finished.connect(self._receive)
-        self.reader.read_failed.connect(self._receive_failure)
+        self.reader, self.slow_reader = Reader(home, self), Reader(home, self)
+        for reader in (self.reader, self.slow_reader):
+            reader.read_finished.connect(self._receive)
+            reader.read_failed.connect(self._receive_failure)
         self.command = Command(home, self, program)
         self.command.progressed.connect(self._tell_progress)
         self.command.succeeded.connect(self._work_done)
@@ -69,10 +70,12 @@ class Desk(QObject):
 
     def close(self) -> None:
         """End what is running, and write what was chosen."""
+        self._closed = True
         self._file_timer.stop()
         self._queue = []
         self.command.close()
-        self.reader.close()
+        for reader in (self.reader, self.slow_reader):
+            reader.close()
 
     # The record -----------------------------------------------------------------------------------
 
@@ -81,7 +84,9 @@ class Desk(QObject):
         """Whether the home has a database yet."""
         return (self.home / DATABASE_NAME).is_file()
 
-    def read(self, key: str, job: Read, then: Receive, otherwise: Receive | None = None) -> None:
+    def read(
+        self, key: str, job: Read, then: Receive, otherwise: Receive | None = None, *, slow: bool = False
+    ) -> None:
         """Read on the reading thread, then receive on the main thread; the newest request of a key wins.
 
         Parameters
@@ -92,9 +97,16 @@ class Desk(QObject):
             Gets a connection for reading; touches no widget. Bind plain values with functools.partial.
         then, otherwise : callable
             Get the result, or the sentence of what went wrong (which the status line says anyway).
+        slow : bool
+            It may take longer than a tenth of a second: another thread reads, and nobody waits behind it.
         """
+        if self._closed:
+            return
         self._receivers[key] = (then, otherwise)
-        self.reader.read(key, job)
+        reader = self.slow_reader if slow else self.reader
+        if not reader.isRunning():
+            reader.start()
+        reader.read(key, job)
 
     def write(self, key: str, job: Read, then: Receive | None = None) -> None:
         """Write a choice with a writing connection, in its turn; then the record has changed."""

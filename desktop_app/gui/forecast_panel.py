@@ -13,10 +13,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_app.gui.tables import EmptyState, label, rule
+from desktop_app.gui.tables import EmptyState, label, rule, set_role
 from desktop_app.snapshot import Snapshot
 from desktop_app.track_record import PROMISED, TrackRecord
 from desktop_app.words import HorizonWords
+from fusion_model.findings import HORIZONS
+
+FIGURES = ("Median", "Half the time", "9 of 10 times", "Chance of a rise")
 
 
 class ForecastPanel(QFrame):
@@ -35,9 +38,38 @@ class ForecastPanel(QFrame):
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setAccessibleName("Forecast in words")
+        self._track: TrackRecord | None = None
+        self._content = self._page()
+        self._scroll.setWidget(self._content)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self._scroll)
+
+    def _page(self) -> QWidget:
+        """Build the labels once: another ticker changes their texts alone."""
+        page = QWidget()
+        page.setProperty("role", "page")
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(12, 12, 8, 12)
+        layout.setSpacing(8)
+        layout.addWidget(label("Forecast", "title"))
+        self.headline, self.as_of = label("", "heading", wrap=True), label("", "muted", wrap=True)
+        self.report = label("", wrap=True)
+        for widget in (self.headline, self.as_of, self.report):
+            layout.addWidget(widget)
+        self.blocks = {horizon: HorizonBlock() for horizon in HORIZONS}
+        for block in self.blocks.values():
+            layout.addWidget(block)
+        layout.addWidget(rule())
+        layout.addWidget(label("How far to trust it", "heading"))
+        self._track_place = QVBoxLayout()
+        self._track_place.setSpacing(8)
+        layout.addLayout(self._track_place)
+        layout.addWidget(rule())
+        self.notes = label("", "muted", wrap=True)
+        layout.addWidget(self.notes)
+        layout.addStretch()
+        return page
 
     def show_snapshot(self, snapshot: Snapshot | None) -> None:
         """Show a ticker's forecast and its track record; where there is none: offer to train."""
@@ -45,28 +77,30 @@ class ForecastPanel(QFrame):
         if snapshot is None or words is None:
             self._stack.setCurrentIndex(0)
             return
-        page = QWidget()
-        page.setProperty("role", "page")
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(8)
-        layout.addWidget(label("Forecast", "title"))
-        layout.addWidget(label(words.headline, "heading", wrap=True))
-        layout.addWidget(label(words.as_of, "warning" if words.stale else "muted", wrap=True))
-        if words.report:
-            layout.addWidget(label(words.report, wrap=True))
+        self.headline.setText(words.headline)
+        self.as_of.setText(words.as_of)
+        set_role(self.as_of, "warning" if words.stale else "muted")
+        self.report.setText(words.report)
+        self.report.setVisible(bool(words.report))
+        for block in self.blocks.values():
+            block.hide()
         for row in words.rows:
-            layout.addWidget(rule())
-            layout.addWidget(_block(row))
-        layout.addWidget(rule())
-        layout.addWidget(label("How far to trust it", "heading"))
-        _add_track(layout, snapshot.track)
-        layout.addWidget(rule())
-        for note in words.notes:
-            layout.addWidget(label(note, "muted", wrap=True))
-        layout.addStretch()
-        self._scroll.setWidget(page)
+            self.blocks[row.horizon].show_row(row)
+        self.notes.setText("\n\n".join(words.notes))
+        if snapshot.track != self._track:
+            self._show_track(snapshot.track)
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        self.setMinimumWidth(self._content.minimumSizeHint().width() + bar + 4)
         self._stack.setCurrentIndex(1)
+
+    def _show_track(self, track: TrackRecord) -> None:
+        self._track = track
+        while (item := self._track_place.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        _add_track(self._track_place, track)
 
 
 def _add_track(layout: QVBoxLayout, track: TrackRecord) -> None:
@@ -84,7 +118,7 @@ def _held(track: TrackRecord) -> QWidget:
     table = QWidget()
     grid = QGridLayout(table)
     grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(10)
+    grid.setHorizontalSpacing(8)
     grid.setVerticalSpacing(3)
     grid.setColumnStretch(0, 1)
     right = Qt.AlignmentFlag.AlignRight
@@ -100,28 +134,38 @@ def _held(track: TrackRecord) -> QWidget:
     return table
 
 
-def _block(row: HorizonWords) -> QWidget:
-    block = QWidget()
-    grid = QGridLayout(block)
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(10)
-    grid.setVerticalSpacing(3)
-    grid.setColumnStretch(1, 1)
-    grid.addWidget(label(row.title, "heading"), 0, 0, 1, 2)
-    until = label(row.until, "muted")
-    grid.addWidget(until, 0, 1, alignment=Qt.AlignmentFlag.AlignRight)
-    for line, (name, figure, role) in enumerate(
-        (
-            ("Median", row.median, ""),
-            ("Half the time", row.range_50, ""),
-            ("9 of 10 times", row.range_90, "heading"),
-            ("Chance of a rise", row.rise, "" if row.rise_means_something else "muted"),
-        ),
-        start=1,
-    ):
-        grid.addWidget(label(name, "muted"), line, 0)
-        value: QLabel = label(figure, role)
-        value.setAccessibleName(f"{row.title}, {name}: {figure}")
-        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        grid.addWidget(value, line, 1, alignment=Qt.AlignmentFlag.AlignRight)
-    return block
+class HorizonBlock(QWidget):
+    """One horizon: until when, the median, two ranges, and the chance of a rise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(1, 1)
+        right = Qt.AlignmentFlag.AlignRight
+        self._title, self._until = label("", "heading"), label("", "muted")
+        grid.addWidget(rule(), 0, 0, 1, 2)
+        grid.addWidget(self._title, 1, 0)
+        grid.addWidget(self._until, 1, 1, right)
+        self.figures: dict[str, QLabel] = {}
+        for line, name in enumerate(FIGURES, start=2):
+            grid.addWidget(label(name, "muted"), line, 0)
+            value = label("", "heading" if name == "9 of 10 times" else "")
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            grid.addWidget(value, line, 1, right)
+            self.figures[name] = value
+
+    def show_row(self, row: HorizonWords) -> None:
+        """Show one horizon's figures."""
+        self._title.setText(row.title)
+        self._until.setText(row.until)
+        for value, text in zip(
+            self.figures.values(), (row.median, row.range_50, row.range_90, row.rise), strict=True
+        ):
+            value.setText(text)
+        for name, value in self.figures.items():
+            value.setAccessibleName(f"{row.title}, {name}: {value.text()}")
+        set_role(self.figures["Chance of a rise"], "" if row.rise_means_something else "muted")
+        self.show()

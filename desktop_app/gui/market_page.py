@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from functools import partial
+from typing import TypeAlias
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -17,6 +18,7 @@ from desktop_app.gui.posts_panel import PostsPanel
 from desktop_app.gui.theme import Theme
 from desktop_app.gui.watchlist_panel import WatchlistPanel
 from desktop_app.gui.workers import Read
+from desktop_app.settings import Settings
 from desktop_app.snapshot import (
     PostRow,
     Snapshot,
@@ -26,6 +28,8 @@ from desktop_app.snapshot import (
     load_watch_rows,
     posts_heading,
 )
+
+Said: TypeAlias = tuple[str, list[PostRow]]  # a heading and the posts below it
 
 
 class MarketPage(Page):
@@ -64,7 +68,6 @@ class MarketPage(Page):
             splitter.setHandleWidth(8)
             splitter.setChildrenCollapsible(False)
         self.watchlist.setMinimumWidth(200)
-        self.forecast.setMinimumWidth(260)
         layout = QVBoxLayout(self.body)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._columns)
@@ -97,20 +100,26 @@ class MarketPage(Page):
     def _read_ticker(self) -> None:
         if self.desk.ticker and self._ticker_out_of_date:
             self._ticker_out_of_date = False
-            job = partial(load_snapshot, ticker=self.desk.ticker, settings=self.desk.settings)
-            self.desk.read("ticker", job, self._show_snapshot)
+            job = partial(
+                _ticker_with_posts,
+                ticker=self.desk.ticker,
+                settings=self.desk.settings,
+                session=self._wanted_session,
+            )
+            self.desk.read("ticker", job, lambda found: self._show_snapshot(*found))
 
-    def _show_snapshot(self, snapshot: Snapshot | None) -> None:
+    def _show_snapshot(self, snapshot: Snapshot | None, session: str, posts: Said) -> None:
         self.snapshot = snapshot
         self.chart.show_snapshot(snapshot)
         self.forecast.show_snapshot(snapshot)
         if snapshot is None:
             return
-        session, self._wanted_session = self._wanted_session, ""
-        position = snapshot.position(session) if session else snapshot.last_day_with_posts()
-        if session:
-            self.chart.chart.choose_day(position)
-        self._read_day(position)
+        self.posts.show_posts(*posts)
+        if self._wanted_session:
+            wanted, self._wanted_session = self._wanted_session, ""
+            self.chart.chart.choose_day(snapshot.position(wanted))
+            if wanted != session:
+                self._read_day(snapshot.position(wanted))
         self.ticker_shown.emit(snapshot.ticker)
 
     def _read_day(self, position: int) -> None:
@@ -147,6 +156,17 @@ class MarketPage(Page):
             self.chart.show_kinds(kinds.split())
 
 
-def _posts_of(db: sqlite3.Connection, snapshot: Snapshot, position: int) -> tuple[str, list[PostRow]]:
+def _ticker_with_posts(
+    db: sqlite3.Connection, ticker: str, settings: Settings, session: str
+) -> tuple[Snapshot | None, str, Said]:
+    """Return a ticker with the posts of a session, or of the newest day that has any, in one answer."""
+    snapshot = load_snapshot(db, ticker, settings)
+    if snapshot is None:
+        return None, session, ("", [])
+    position = snapshot.position(session) if session else snapshot.last_day_with_posts()
+    return snapshot, session, _posts_of(db, snapshot, position)
+
+
+def _posts_of(db: sqlite3.Connection, snapshot: Snapshot, position: int) -> Said:
     posts = load_posts_of_day(db, snapshot, position)
     return posts_heading(snapshot, position, len(posts)), posts

@@ -50,6 +50,7 @@ class Page(QFrame):
     lead: ClassVar[str] = ""  # one sentence below the title: what the page is for
     follows_ticker: ClassVar[bool] = False
     needs_record: ClassVar[bool] = True
+    slow: ClassVar[bool] = False  # its reading may take longer than a tenth of a second
 
     completed = Signal()  # what was read is on screen
 
@@ -122,7 +123,7 @@ class Page(QFrame):
             return
         job = self.reading()
         if job is not None:
-            self.desk.read(self.name, job, self._receive, self._receive_problem)
+            self.desk.read(self.name, job, self._receive, self._receive_problem, slow=self.slow)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -7,6 +7,7 @@ from desktop_app.gui.page import PageEntry
 PAGES: tuple[PageEntry, ...] = (
     PageEntry("market", "Market", "Ctrl+1", "desktop_app.gui.market_page:MarketPage"),
     PageEntry("said", "What we said", "Ctrl+2", "desktop_app.gui.said_page:SaidPage"),
+    PageEntry("track", "Track record", "Ctrl+3", "desktop_app.gui.track_page:TrackPage"),
     PageEntry("why", "Why", "Ctrl+4", "desktop_app.gui.why_page:WhyPage"),
     PageEntry("alerts", "Alerts", "Ctrl+5", "desktop_app.gui.alerts_page:AlertsPage"),
     PageEntry("portfolio", "Portfolio", "Ctrl+6", "desktop_app.gui.portfolio_page:PortfolioPage"),

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -18,6 +19,8 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+NARROWEST, FIRST_GUESS = 80, 600  # pixels of a text that wraps: at least, and before it has a place
 
 Row = TypeVar("Row")
 Index = QModelIndex | QPersistentModelIndex
@@ -105,15 +108,30 @@ def table_of(model: RecordModel[Any], name: str) -> QTableView:
     return view
 
 
+class WrappedLabel(QLabel):
+    """A text of several lines that needs the height of its present width, not that of the narrowest."""
+
+    _laid_out = False
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(NARROWEST, self.heightForWidth(self.width() if self._laid_out else FIRST_GUESS))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._laid_out = True
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+
+
 def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:
     """Return a text in one of the theme's roles; it can be selected where it wraps."""
-    widget = QLabel(text)
+    widget = WrappedLabel(text) if wrap else QLabel(text)
     if role:
         widget.setProperty("role", role)
     widget.setWordWrap(wrap)
     if wrap:
         widget.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         widget.setSizePolicy(policy)
     return widget

@@ -135,7 +135,7 @@ def _style_sheet(theme: Theme) -> str:
     QPushButton:checked {{ background: {theme.accent}; color: {theme.on_accent}; }}
     QPushButton[role="primary"] {{ background: {theme.accent}; color: {theme.on_accent};
         border-color: {theme.accent}; font-weight: 600; }}
-    QPushButton[role="range"] {{ padding: 3px 7px; }}
+    QPushButton[role="range"] {{ padding: 3px 5px; }}
     QPushButton::menu-indicator {{ image: none; width: 0; }}
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
     QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}

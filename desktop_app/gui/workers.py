@@ -61,8 +61,9 @@ class Reader(QThread):
     def close(self) -> None:
         """Finish the read in hand, drop the others, write what was chosen, and end the thread."""
         self._newest.clear()
-        self._requests.put(None)
-        self.wait()
+        if self.isRunning():
+            self._requests.put(None)
+            self.wait()
 
     def run(self) -> None:
         """Answer requests until the end of the queue."""

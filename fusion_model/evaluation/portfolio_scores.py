@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from fusion_model.dataset.panel import FloatArray
-from fusion_model.evaluation.significance import hac_standard_error, session_block_interval
+from fusion_model.evaluation.significance import session_block_interval
+from fusion_model.evaluation.standard_error import hac_standard_error
 from fusion_model.portfolio_findings import WalkScore
 
 SESSIONS_A_YEAR = 252

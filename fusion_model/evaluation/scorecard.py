@@ -23,7 +23,8 @@ from fusion_model.evaluation.metrics import (
     scored_pinball,
     sign_hits,
 )
-from fusion_model.evaluation.significance import diebold_mariano, lags_of, session_block_interval
+from fusion_model.evaluation.significance import diebold_mariano, session_block_interval
+from fusion_model.evaluation.standard_error import lags_of
 from fusion_model.findings import FUSION_MODEL, QUANTILE_NAMES, ScoreRow
 
 if TYPE_CHECKING:

@@ -26,11 +26,11 @@ from fusion_model.evaluation.significance import (
     christoffersen,
     diebold_mariano,
     kupiec,
-    lags_of,
     median_block_interval,
     session_block_interval,
     two_sided_p,
 )
+from fusion_model.evaluation.standard_error import lags_of
 from fusion_model.findings import FUSION_MODEL, QUANTILE_LEVELS
 
 TAIL_LEVELS = (0.01, 0.05)  # of the loss side, one session ahead

@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, ndtr, xlogy
 
 from fusion_model.dataset.panel import FloatArray
-
-HAC_LAGS = {1: 10, 5: 10, 20: 40}  # sessions, by horizon: twice the overlap, and volatility's memory
+from fusion_model.evaluation.standard_error import hac_standard_error, lags_of
 
 
 class Kupiec(NamedTuple):
@@ -32,32 +31,6 @@ class Christoffersen(NamedTuple):
     independence_p: float
     conditional: float
     conditional_p: float
-
-
-def lags_of(horizon: int) -> int:
-    """Return how many sessions of dependence to allow for at a horizon."""
-    return HAC_LAGS.get(horizon, max(10, 2 * horizon))
-
-
-def hac_standard_error(series: ArrayLike, lags: int) -> float:
-    """Return the standard error of the mean of a dependent series (S,); NaN with fewer than two values.
-
-    Bartlett weights on ``lags`` autocovariances, without a small-sample correction.
-
-    References
-    ----------
-    Newey & West (1987), Econometrica 55.
-    """
-    values = np.asarray(series, dtype=float)
-    S = len(values)
-    if S < 2:
-        return float("nan")
-    deviation = values - values.mean()
-    variance = float(deviation @ deviation)
-    for lag in range(1, min(lags, S - 1) + 1):
-        weight = 1.0 - lag / (lags + 1)
-        variance += 2.0 * weight * float(deviation[lag:] @ deviation[:-lag])
-    return float(np.sqrt(max(variance, 0.0)) / S)
 
 
 def diebold_mariano(loss_difference: ArrayLike, horizon: int, lags: int | None = None) -> float:

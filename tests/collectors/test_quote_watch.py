@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from collectors.errors import RetryLater, SourceChanged
+from collectors.errors import RetryLater, SourceChanged, StorageError
 from collectors.market_calendar import instant
 from collectors.quote_watch import QuoteWatch, watching
 from collectors.records import JobRun, Quote
@@ -189,6 +189,20 @@ def test_what_the_listener_raises_stops_nothing(world: World, db: sqlite3.Connec
     world.on_quotes, world.answer = refuse, lambda at: [quote(at)]
     world.watch().look()
     assert len(load_quotes(db, "KO", "")) == 210
+
+
+def test_quotes_that_cannot_be_saved_are_told_all_the_same(
+    world: World, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(db: sqlite3.Connection, quotes: Iterable[Quote]) -> int:
+        if world.clock() < "2020-11-27T14:35":
+            raise StorageError("there is no room left")
+        return save_quotes(db, quotes)
+
+    monkeypatch.setattr("collectors.quote_watch.save_quotes", save)
+    world.answer = lambda at: [quote(at)]
+    world.watch().look()
+    assert (len(world.told), len(load_quotes(db, "KO", ""))) == (210, 205)
 
 
 def test_the_listener_reads_the_record_that_has_the_quote(world: World) -> None:

@@ -25,8 +25,9 @@ from desktop_app.account import (
     terms_of,
     turn,
 )
+from desktop_app.doctor import examine
 from desktop_app.order_rows import load_account_view, load_order_rows
-from desktop_app.settings import Settings
+from desktop_app.settings import Settings, save_settings
 from desktop_app.store import open_home, watch
 from desktop_app.store_journal import (
     AUTOMATIC_SWITCH,
@@ -39,7 +40,7 @@ from desktop_app.store_journal import (
 )
 from fusion_model.findings import Order
 from fusion_model.store import save_forecasts
-from fusion_model.store_orders import load_fills, load_orders
+from fusion_model.store_orders import load_fills, load_orders, save_orders, save_outcomes
 from fusion_model.trading.propose import quote_threshold
 from tests.builders import forecast_of
 
@@ -272,3 +273,35 @@ def test_the_more_prices_are_watched_the_less_probable_one_must_be_for_an_alert(
 ) -> None:
     terms = terms_of(db, Settings(alert_p_value=0.01, alert_false_share=0.2))
     assert [quote_threshold(terms, watched) for watched in (0, 5, 500)] == [0.01, 0.01, 0.2 / 500]
+
+
+def test_the_doctor_reconciles_the_account(db: sqlite3.Connection, tmp_path: Path) -> None:
+    [ko, pep] = proposed(db)
+    decide(db, [ko], approve=True, note="", now=NIGHT)
+    save_bars(db, SECOND, 51.0, 52.0)
+    keep_account(db, SETTINGS, NEXT_EVENING)
+    assert [one for one in examine(tmp_path, now=NEXT_EVENING) if one.subject == "account"] == []
+    [bought] = load_fills(db)
+    later = "2020-01-06T14:30:00Z"
+    own = replace(pep, order_id="bg-unasked", occasion="never asked")
+    save_orders(db, [own])
+    save_outcomes(
+        db, [replace(bought, order_id="bg-unasked", ticker="PEP", session=THIRD, filled_at=later)], [], later
+    )
+    [complaint] = [one for one in examine(tmp_path, now="2020-01-06T22:00:00Z") if one.subject == "account"]
+    assert "filled without an approval" in complaint.sentence
+    assert complaint.mend.startswith("barograph account kill")
+
+
+def test_the_doctor_asks_for_alpacas_keys_only_where_it_is_the_broker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop_app.secrets._from_keyring", lambda name: None)
+    monkeypatch.delenv("ALPACA_API_KEY", raising=False)
+
+    def missing() -> bool:
+        return any("ALPACA_API_KEY" in one.sentence for one in examine(tmp_path, now=NIGHT))
+
+    assert not missing()
+    save_settings(tmp_path, Settings(broker="alpaca"))
+    assert missing()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -99,7 +98,7 @@ class CandleItem(BundledItem):
             painter.setPen(pen)
             painter.setBrush(QColor(self.theme.panel if hollow else colour))
             wicks, bodies = [], []
-            for centre, (opened, high, low, close) in zip(x[mask], ohlc[mask], strict=True):
+            for centre, (opened, high, low, close) in zip(x[mask].tolist(), ohlc[mask].tolist(), strict=True):
                 wicks.append(QLineF(centre, low, centre, high))
                 bodies.append(QRectF(centre - half, min(opened, close), 2 * half, abs(close - opened)))
             painter.drawLines(wicks)
@@ -125,7 +124,12 @@ class AverageItem(BundledItem):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(self._pen)
         painter.drawPolyline(
-            QPolygonF([QPointF(x, y) for x, y in zip(positions, self._values[positions], strict=True)])
+            QPolygonF(
+                [
+                    QPointF(x, y)
+                    for x, y in zip(positions.tolist(), self._values[positions].tolist(), strict=True)
+                ]
+            )
         )
 
 
@@ -161,7 +165,7 @@ class VolumeItem(BundledItem):
             painter.drawRects(
                 [
                     QRectF(first + start - 0.5 + 0.15 * size, 0, 0.7 * size, top)
-                    for start, top in zip(starts[mask], height[mask], strict=True)
+                    for start, top in zip(starts[mask].tolist(), height[mask].tolist(), strict=True)
                 ]
             )
 
@@ -171,42 +175,41 @@ class SentimentItem(BundledItem):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
-        self._positions: list[int] = []
-        self._days: Sequence[DaySentiment] = ()
+        self._positions: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._counts: FloatArray = np.empty((0, 2))
 
     def show_days(self, days: Sequence[DaySentiment]) -> None:
         """Replace the days, sorted by position."""
         self.prepareGeometryChange()
-        self._days, self._positions = days, [one.position for one in days]
-        reach = max((max(one.positive, one.negative) for one in days), default=1)
-        right = self._positions[-1] + 1 if days else 1
+        self._positions = np.array([one.position for one in days], dtype=np.int64)
+        self._counts = np.array([(one.positive, one.negative) for one in days], dtype=float).reshape(-1, 2)
+        reach = float(self._counts.max(initial=1))
+        right = int(self._positions[-1]) + 1 if days else 1
         self._bounds = QRectF(-0.5, -reach, right, 2 * reach)
         self.update()
 
-    def visible_days(self, left: float, right: float) -> Sequence[DaySentiment]:
-        """Return the days between two positions."""
-        return self._days[bisect_left(self._positions, left) : bisect_left(self._positions, right + 1)]
+    def reach(self, left: float, right: float) -> float:
+        """Return the largest count of a day between two positions; 0 without one."""
+        first, last = np.searchsorted(self._positions, (left, right + 1))
+        return float(self._counts[first:last].max(initial=0))
 
     def paint(self, painter: QPainter, *_: Any) -> None:
         (left, right), _unused = self.getViewBox().viewRange()
         size = sessions_per_candle(right - left, self.getViewBox().width())
-        up: dict[int, list[int]] = {}
-        for one in self.visible_days(left - size, right + size):
-            bundle = up.setdefault(one.position // size, [0, 0])
-            bundle[0] = max(bundle[0], one.positive)
-            bundle[1] = max(bundle[1], one.negative)
+        first, last = np.searchsorted(self._positions, (left - size, right + size))
+        if first == last:
+            return
+        bundles = self._positions[first:last] // size
+        starts = np.flatnonzero(np.diff(bundles, prepend=bundles[0] - 1))
+        tops = np.maximum.reduceat(self._counts[first:last], starts)
+        lefts = bundles[starts] * size - 0.5 + 0.15 * size
         painter.setPen(Qt.PenStyle.NoPen)
         for side, colour in ((0, self.theme.up), (1, self.theme.down)):
             painter.setBrush(QColor(colour))
+            shown = tops[:, side] > 0
             painter.drawRects(
                 [
-                    QRectF(
-                        bundle * size - 0.5 + 0.15 * size,
-                        0 if side == 0 else -tops[1],
-                        0.7 * size,
-                        tops[side],
-                    )
-                    for bundle, tops in up.items()
-                    if tops[side]
+                    QRectF(x, 0 if side == 0 else -top, 0.7 * size, top)
+                    for x, top in zip(lefts[shown].tolist(), tops[shown, side].tolist(), strict=True)
                 ]
             )

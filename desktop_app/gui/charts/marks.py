@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPolygonF
 
@@ -23,9 +23,10 @@ class MarksItem(BundledItem):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
-        self._positions: list[int] = []
         self.marks: tuple[ChartMark, ...] = ()
+        self._places: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}  # by kind: bars, slots
         self._lows = self._highs = np.empty(0)
+        self._extremes: tuple[int, FloatArray, FloatArray] = (0, np.empty(0), np.empty(0))
         self._colours = {
             "unusual": theme.warning, "report": theme.text, "dividend": theme.muted, "split": theme.text,
         }  # fmt: skip
@@ -33,8 +34,15 @@ class MarksItem(BundledItem):
     def show_marks(self, marks: Sequence[ChartMark], lows: FloatArray, highs: FloatArray) -> None:
         """Replace the marks, sorted by position; ``lows`` and ``highs`` (T,) are those of all bars."""
         self.prepareGeometryChange()
-        self._positions = [mark.position for mark in marks]
         self.marks, self._lows, self._highs = tuple(marks), lows, highs
+        self._places = {
+            kind: (
+                np.array([mark.position for mark in marks if mark.kind == kind], dtype=np.int64),
+                np.array([mark.slot for mark in marks if mark.kind == kind], dtype=np.int64),
+            )
+            for kind in dict.fromkeys(mark.kind for mark in marks)
+        }
+        self._extremes = (0, lows, highs)
         if len(highs):
             low, high = float(lows.min()), float(highs.max())
             self._bounds = QRectF(-0.5, low - (high - low) / 2, len(highs), max((high - low) * 2, 1e-9))
@@ -43,26 +51,39 @@ class MarksItem(BundledItem):
     def paint(self, painter: QPainter, *_: Any) -> None:
         (left, right), _unused = self.getViewBox().viewRange()
         size = sessions_per_candle(right - left, self.getViewBox().width())
-        first, last = bisect_left(self._positions, left), bisect_left(self._positions, right + 1)
         transform = painter.worldTransform()
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        drawn: dict[str, float] = {}  # where the last shape of a kind ends: a crowd shows as one
-        for mark in self.marks[first:last]:
-            if size > CROWDED.get(mark.kind, size):
+        lows, highs = self._of_candles(size)
+        for kind, (positions, slots) in self._places.items():
+            if size > CROWDED.get(kind, size):
                 continue
-            candle = slice(mark.position - mark.position % size, mark.position - mark.position % size + size)
-            above = mark.kind == "unusual"
-            price = float(self._highs[candle].max() if above else self._lows[candle].min())
-            place = transform.map(QPointF(mark.position, price))
-            if place.x() < drawn.get(mark.kind, -math.inf):
-                continue
-            drawn[mark.kind] = place.x() + MARK_SIZE / 2
-            side = -1.0 if above else 1.0
-            place += QPointF(0, side * MARK_SIZE * (1.3 + 1.2 * mark.slot))
-            painter.setBrush(QColor(self._colours[mark.kind]))
-            painter.drawPolygon(MARK_SHAPES[mark.kind].translated(place))
+            first, last = np.searchsorted(positions, (left, right + 1))
+            seen = positions[first:last]
+            # A crowd shows as one: the first mark of every half shape's width.
+            cells = np.floor(seen * transform.m11() / (MARK_SIZE / 2))
+            chosen = np.flatnonzero(np.diff(cells, prepend=-np.inf))
+            above = kind == "unusual"
+            prices = (highs if above else lows)[seen[chosen] // size]
+            painter.setBrush(QColor(self._colours[kind]))
+            shape, side = MARK_SHAPES[kind], -1.0 if above else 1.0
+            for position, price, slot in zip(
+                seen[chosen].tolist(), prices.tolist(), slots[first:last][chosen].tolist(), strict=True
+            ):
+                place = transform.map(QPointF(position, price))
+                painter.drawPolygon(
+                    shape.translated(place.x(), place.y() + side * MARK_SIZE * (1.3 + 1.2 * slot))
+                )
+
+    def _of_candles(self, size: int) -> tuple[FloatArray, FloatArray]:
+        """Return the lows and highs of candles of so many sessions."""
+        if self._extremes[0] != size:
+            starts = np.arange(0, len(self._lows), size)
+            self._extremes = (
+                size, np.minimum.reduceat(self._lows, starts), np.maximum.reduceat(self._highs, starts),
+            )  # fmt: skip
+        return self._extremes[1:]
 
 
 def _shape(*corners: tuple[float, float]) -> QPolygonF:

@@ -236,9 +236,7 @@ class PriceChart(QWidget):
             if size != self._size:
                 self._size = size
                 self.detail_changed.emit(size)
-        days = self._days.visible_days(left, right)
-        highest = max((max(one.positive, one.negative) for one in days), default=0)
-        reach = max(highest * 1.15, 1.2)
+        reach = max(self._days.reach(left, right) * 1.15, 1.2)
         self._strip.setYRange(-reach, reach, padding=0)
 
     def _click(self, event: Any) -> None:

@@ -109,6 +109,10 @@ def test_switches_are_turned_and_shown(barograph: Run) -> None:
     assert barograph("account")[1]["account"]["killed"] is False
 
 
+def test_an_account_that_agrees_says_so(barograph: Run) -> None:
+    assert barograph("account", "reconcile")[:2] == (0, {"discrepancies": []})
+
+
 def test_a_note_keeps_the_price_of_its_moment(barograph: Run) -> None:
     code, told, _ = barograph("journal", "note", "aa", "too dear")
     assert (code, told["ticker"], told["price"]) == (0, "AA", 50.0)

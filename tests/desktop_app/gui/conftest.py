@@ -44,6 +44,7 @@ def open_window(qtbot: QtBot) -> Iterator[Callable[..., MainWindow]]:
     yield open_one
     for window in opened:
         window.close()
-        assert window.desk.reader.isFinished()
+        assert not window.desk.reader.isRunning()
+        assert not window.desk.slow_reader.isRunning()
         assert not window.desk.command.running
         assert [timer.objectName() for timer in window.findChildren(QTimer) if timer.isActive()] == []

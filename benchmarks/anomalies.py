@@ -255,16 +255,22 @@ def deviation_before(values: FloatArray, span: int) -> FloatArray:
         return np.sqrt(np.where(variance > 0, variance, np.nan))
 
 
-def alerts_within(score: FloatArray, rows: range, per_month: float) -> np.ndarray:
-    """Return (T, N) alerts: beyond what the THRESHOLD_SESSIONS sessions before exceeded so often, pooled."""
-    found = np.zeros(score.shape, dtype=bool)
+def thresholds(score: FloatArray, rows: range) -> FloatArray:
+    """Return (T, budgets): what the THRESHOLD_SESSIONS before exceeded so often, all tickers pooled."""
+    found = np.full((len(score), len(BUDGETS)), np.inf)
+    levels = [1.0 - per_month / MONTH for per_month in BUDGETS]
     for row in rows:
         past = score[row - THRESHOLD_SESSIONS : row]
         past = past[np.isfinite(past)]
         if len(past):
-            with np.errstate(invalid="ignore"):
-                found[row] = score[row] > np.quantile(past, 1.0 - per_month / MONTH)
+            found[row] = np.quantile(past, levels)
     return found
+
+
+def alerts_beyond(score: FloatArray, limits: FloatArray) -> list[np.ndarray]:
+    """Return the alerts (T, N) of each budget."""
+    with np.errstate(invalid="ignore"):
+        return [score > limits[:, [b]] for b in range(len(BUDGETS))]
 
 
 def events(span: Span) -> None:
@@ -281,8 +287,9 @@ def events(span: Span) -> None:
         print("|---|---:|---:|---:|---:|---:|---:|---|")
         methods = market_scores(span) if kind == "market" else scores_of(span)
         for name, score in methods.items():
-            for per_month in BUDGETS:
-                print(event_line(span, name, score, per_month, of_kind))
+            within = alerts_beyond(score, thresholds(score, span.rows))
+            for per_month, alerts in zip(BUDGETS, within, strict=True):
+                print(event_line(span, name, score, alerts, per_month, of_kind))
         for per_month in BUDGETS:
             chance = 1.0 - (1.0 - per_month / MONTH) ** (2 * AROUND + 1)
             print(f"| by chance | {per_month:g} | | {chance * 100:.0f} % | | | | |")
@@ -300,9 +307,13 @@ def read_events(span: Span) -> list[dict[str, str]]:
 
 
 def event_line(
-    span: Span, name: str, score: FloatArray, per_month: float, listed: Sequence[dict[str, str]]
+    span: Span,
+    name: str,
+    score: FloatArray,
+    alerts: np.ndarray,
+    per_month: float,
+    listed: Sequence[dict[str, str]],
 ) -> str:
-    alerts = alerts_within(score, span.rows, per_month)
     judged = np.isfinite(score[span.rows.start :]).sum()
     spent = alerts.sum() / max(judged, 1) * MONTH
     when: dict[int, int] = defaultdict(int)
@@ -376,7 +387,7 @@ CASES = {  # by name: move in units of the stock's volatility, factor on the vol
 
 def injected(span: Span) -> None:
     """Print recall and precision on moves and volumes that were put into the real record."""
-    clean = scores_of(span)
+    limits = {name: thresholds(score, span.rows) for name, score in scores_of(span).items()}
     print("| injected | method |" + "".join(f" found, budget {b:g} | precision |" for b in BUDGETS))
     print("|---|---|" + "---:|---:|" * len(BUDGETS))
     for case, (move, volume) in CASES.items():
@@ -386,12 +397,12 @@ def injected(span: Span) -> None:
             cells = choose_cells(span, seed)
             changed = with_injected(span, cells, move, volume, seed)
             for name, score in scores_of(changed).items():
-                for per_month in BUDGETS:
-                    alerts = alerts_like(clean[name], score, span.rows, per_month)
+                within = alerts_beyond(score, limits[name])
+                for per_month, alerts in zip(BUDGETS, within, strict=True):
                     found = alerts[cells[:, 0], cells[:, 1]]
                     hits[name, per_month].append(float(found.mean()))
                     precise[name, per_month].append(float(found.sum() / max(alerts.sum(), 1)))
-        for name in clean:
+        for name in limits:
             print(f"| {case} | {name} |" + "".join(
                 f" {np.mean(hits[name, b]) * 100:.0f} % | {np.mean(precise[name, b]) * 100:.0f} % |"
                 for b in BUDGETS
@@ -438,18 +449,6 @@ def with_injected(span: Span, cells: np.ndarray, move: float, volume: float, see
         for row in np.unique(cells[:, 0]):
             p[name][row] = p_values(changed.by_name[name], int(row), changed.reports)
     return Span(changed, span.rows, span.quantiles, p)
-
-
-def alerts_like(clean: FloatArray, score: FloatArray, rows: range, per_month: float) -> np.ndarray:
-    """Return alerts on scores by thresholds that the clean record sets."""
-    found = np.zeros(score.shape, dtype=bool)
-    for row in rows:
-        past = clean[row - THRESHOLD_SESSIONS : row]
-        past = past[np.isfinite(past)]
-        if len(past):
-            with np.errstate(invalid="ignore"):
-                found[row] = score[row] > np.quantile(past, 1.0 - per_month / MONTH)
-    return found
 
 
 # The session under way ----------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from benchmarks.anomalies import EVENTS, alerts_within, harmonic_mean
+from benchmarks.anomalies import BUDGETS, EVENTS, alerts_beyond, harmonic_mean, thresholds
 from benchmarks.anomaly_nab import (
     Counts,
     corpus_score,
@@ -67,8 +67,10 @@ def test_a_detector_sees_a_burst_and_nothing_of_the_future(detect: object) -> No
 
 def test_a_threshold_spends_the_budget_of_the_sessions_before() -> None:
     score = np.random.default_rng(0).normal(size=(1250, 20))
-    alerts = alerts_within(score, range(250, 1250), 1.0)
-    assert alerts[250:].mean() * 21 == pytest.approx(1.0, rel=0.1)
+    within = alerts_beyond(score, thresholds(score, range(250, 1250)))
+    for per_month, alerts in zip(BUDGETS, within, strict=True):
+        assert alerts[250:].mean() * 21 == pytest.approx(per_month, rel=0.25)
+        assert not alerts[:250].any()
 
 
 def test_equal_probabilities_have_a_harmonic_mean_near_themselves() -> None:

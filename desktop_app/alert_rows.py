@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from collectors.store import load_newest_sessions
-from desktop_app.alerts import Alert, load_alerts
+from desktop_app.alert_rules import AlertRule, RuleAlert, state_in_words
+from desktop_app.alerts import RULE, Alert, load_alerts
 from desktop_app.settings import Settings
+from desktop_app.store_rules import load_rule_alerts, load_rules
 from desktop_app.words import count, day, percent
 from fusion_model.findings import MARKET
 
@@ -19,13 +21,24 @@ SHOWN = {"open": "Not seen", "recent": f"Last {RECENT_DAYS} days", "all": "All"}
 
 
 @dataclass(frozen=True, slots=True)
+class RuleRow:
+    """A rule of the person with how it stands, in words."""
+
+    rule: AlertRule
+    quiet: str
+    state: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertsView:
-    """The alerts newest first, a sentence on the newest session, one on the budget, and what is open."""
+    """The alerts newest first, a sentence on the newest session, one on the budget, and own rules."""
 
     alerts: tuple[Alert, ...] = ()
     session: str = ""
     headline: str = ""
     budget: str = ""
+    rules: tuple[RuleRow, ...] = ()
 
     def chosen(self, which: str) -> list[Alert]:
         """Return the alerts of one of SHOWN."""
@@ -39,8 +52,25 @@ class AlertsView:
 
 def load_alerts_view(db: sqlite3.Connection, settings: Settings) -> AlertsView:
     """Return everything that the page shows."""
-    newest = load_newest_sessions(db)
-    return alerts_view(load_alerts(db, settings), max(newest.values(), default=""), settings)
+    newest = max(load_newest_sessions(db).values(), default="")
+    view = alerts_view(load_alerts(db, settings), newest, settings)
+    return replace(view, rules=tuple(rule_rows(load_rules(db), load_rule_alerts(db), newest)))
+
+
+def rule_rows(rules: Sequence[AlertRule], raised: Sequence[RuleAlert], session: str) -> list[RuleRow]:
+    """Return the rules as rows, each with the session it fired on last."""
+    last = {alert.rule_id: alert for alert in sorted(raised, key=lambda one: one.session)}
+    return [
+        RuleRow(
+            rule,
+            count(rule.cool_down_days, "day"),
+            state_in_words(rule, session),
+            f"{last[rule.rule_id].ticker}, {day(last[rule.rule_id].session)}"
+            if rule.rule_id in last
+            else "never",
+        )
+        for rule in rules
+    ]
 
 
 def alerts_view(alerts: Sequence[Alert], session: str, settings: Settings) -> AlertsView:
@@ -55,6 +85,8 @@ def name_of(alert: Alert) -> str:
 
 def in_full(alert: Alert) -> str:
     """Say an alert with each of its measures and the share of chance among such alerts."""
+    if not alert.odds:
+        return "\n".join(["A rule of yours fired.", "", *alert.measures])
     chance = (
         f"Of the alerts of that day at least as rare, {percent(alert.false_share, 0)} should be chance."
         if alert.ticker != MARKET
@@ -68,9 +100,9 @@ def _headline(alerts: Sequence[Alert], session: str) -> str:
     if not session:
         return ""
     today = [alert for alert in alerts if alert.session == session]
-    stocks = [alert.ticker for alert in today if alert.ticker != MARKET]
+    stocks = sorted({alert.ticker for alert in today if alert.ticker != MARKET})
     parts = [", ".join(stocks[:8]) + (f" and {len(stocks) - 8} more" if len(stocks) > 8 else "")]
-    if len(stocks) < len(today):
+    if any(alert.ticker == MARKET for alert in today):
         parts.append("the whole market")
     said = " and ".join(part for part in parts if part)
     waiting = sum(not alert.acknowledged for alert in alerts)
@@ -81,7 +113,7 @@ def _headline(alerts: Sequence[Alert], session: str) -> str:
 def _budget(alerts: Sequence[Alert], session: str, settings: Settings) -> str:
     """Say the budget, and what of it the last days used."""
     since = _days_before(session, RECENT_DAYS) if session else ""
-    recent = Counter(alert.ticker for alert in alerts if alert.session > since)
+    recent = Counter(alert.ticker for alert in alerts if alert.session > since and alert.measure != RULE)
     said = (
         f"Budget: {settings.alerts_per_month:g} alerts of a ticker in a month; each alert makes its next one "
         "ten times harder, until the month has given it back."

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from collectors.store import load_tickers, writing
+from desktop_app.alert_rules import RuleAlert
 from desktop_app.settings import Settings
 from desktop_app.store import acknowledge, load_acknowledgements, load_watchlist
 from desktop_app.store_journal import ACKNOWLEDGEMENT, PERSON, JournalEntry, save_entries
+from desktop_app.store_rules import load_rule_alerts
 from desktop_app.words import count, odds, percent
 from fusion_model.advice.joint import false_discovery_rate, within_budget
 from fusion_model.findings import MARKET, Anomaly
@@ -32,7 +34,9 @@ MEASURES = {
     "sentiment": "Tone of posts",
     "turbulence": "Whole market",
     "joint": "Together",
+    "rule": "Your rule",
 }
+RULE = "rule"
 TOGETHER = ("joint", "turbulence")  # measures that speak for a whole session
 OLDER_MEASURES = 3  # of the sessions that were judged before a joint probability was kept
 Answers = Mapping[tuple[str, str, str], str]
@@ -44,7 +48,8 @@ class Alert:
 
     ``p_value`` is that of all measures together; ``measure`` is the least probable one, with what was
     observed and expected; ``measures`` names each unusual one with its odds; ``false_share`` is the share of
-    chance to expect among all alerts of the day that are at least as improbable.
+    chance to expect among all alerts of the day that are at least as improbable. An alert of the person's own
+    rules has no probability: NaN, and no odds.
     """
 
     ticker: str
@@ -61,6 +66,11 @@ class Alert:
     acknowledged: bool
     note: str
 
+    @property
+    def sentence(self) -> str:
+        """Return what happened, with its odds where there are any."""
+        return f"{self.reason} ({self.odds})" if self.odds else self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class _Event:
@@ -76,9 +86,12 @@ def load_alerts(
     db: sqlite3.Connection, settings: Settings, ticker: str | None = None, first_session: str = ""
 ) -> list[Alert]:
     """Return the alerts of one ticker or of all, newest and least probable first."""
-    alerts = alerts_among(
-        load_anomalies(db), load_acknowledgements(db), settings, load_watchlist(db), load_tickers(db)
-    )
+    answers = load_acknowledgements(db)
+    alerts = [
+        *alerts_among(load_anomalies(db), answers, settings, load_watchlist(db), load_tickers(db)),
+        *alerts_of_rules(load_rule_alerts(db), answers),
+    ]
+    alerts.sort(key=lambda one: one.session, reverse=True)
     return [alert for alert in alerts if ticker in (None, alert.ticker) and alert.session >= first_session]
 
 
@@ -103,7 +116,7 @@ def alerts_among(
     events = _events(anomalies)
     shares = _false_shares(events, set(watched), len(watched) or len(stored), len(stored))
     allowed = _allowed(events, shares, settings)
-    answered = {key[:2]: note for key, note in sorted(answers.items())}
+    answered = {key[:2]: note for key, note in sorted(answers.items()) if key[2] != RULE}
     kept = [
         _alert(event, shares[event.ticker, event.session], answered)
         for event in events
@@ -112,6 +125,31 @@ def alerts_among(
     kept.sort(key=lambda one: (one.p_value, one.ticker))
     kept.sort(key=lambda one: one.session, reverse=True)
     return kept
+
+
+def alerts_of_rules(raised: Sequence[RuleAlert], answers: Answers) -> list[Alert]:
+    """Return what the person's own rules raised: one alert a ticker and session, however many rules fired."""
+    grouped: dict[tuple[str, str], list[RuleAlert]] = defaultdict(list)
+    for one in raised:
+        grouped[one.ticker, one.session].append(one)
+    return [
+        Alert(
+            ticker=ticker,
+            session=session,
+            measure=RULE,
+            measure_name=MEASURES[RULE],
+            p_value=math.nan,
+            odds="",
+            false_share=math.nan,
+            observed="",
+            expected="",
+            measures=tuple(one.reason for one in found),
+            reason=" ".join(one.reason for one in found),
+            acknowledged=(ticker, session, RULE) in answers,
+            note=answers.get((ticker, session, RULE), ""),
+        )
+        for (ticker, session), found in sorted(grouped.items())
+    ]
 
 
 def acknowledge_alert(db: sqlite3.Connection, alert: Alert, note: str, now: str) -> None:

@@ -81,9 +81,7 @@ def past_marks(
     """
     at = {session: position for position, session in enumerate(sessions)}
     found: list[tuple[int, str, str]] = [
-        (at[alert.session], "unusual", f"{alert.reason} ({alert.odds})")
-        for alert in alerts
-        if alert.session in at
+        (at[alert.session], "unusual", alert.sentence) for alert in alerts if alert.session in at
     ]
     found += [
         (row, "report", f"Earnings report of {report_day(on, time_of_day)}")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -441,7 +442,13 @@ def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict
         "forecasts": len(report.forecasts),
         "anomalies": len(report.anomalies),
         "alerts": [
-            {"ticker": alert.ticker, "p_value": alert.p_value, "reason": alert.reason} for alert in alerts
+            {
+                "ticker": alert.ticker,
+                "measure": alert.measure,
+                "p_value": None if isnan(alert.p_value) else alert.p_value,
+                "reason": alert.reason,
+            }
+            for alert in alerts
         ],
         "risk_reports": len(report.risk.reports),
         "unseen_inputs": len(report.risk.unseen),

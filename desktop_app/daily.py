@@ -158,10 +158,12 @@ def react_to_quotes(home: Path) -> OnQuotes:
 
 
 def pass_over_account(db: sqlite3.Connection, home: Path, now: str) -> Pass:
-    """Make one pass over the account of a home: fill, propose, approve by rule."""
+    """Make an evening's pass: the person's alert rules, then fill, propose, approve by rule."""
     from desktop_app.account import keep_account
+    from desktop_app.rule_check import check_rules
 
     settings = load_settings(home)
+    check_rules(db, now)
     return keep_account(db, settings, now, broker=open_broker(settings))
 
 

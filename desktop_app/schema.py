@@ -104,3 +104,44 @@ def m003_journal(db: Database) -> None:
     )
     for table in JOURNAL_TABLES:
         run_script(db, APPEND_ONLY.format(table=table))
+
+
+RULE_TABLES = ("alert_rule", "alert_rule_state", "rule_alert")
+
+
+@migrations()
+def m004_alert_rules(db: Database) -> None:
+    """What the person wants to be told of, whether it is armed, and every time that it fired."""
+    run_script(
+        db,
+        """
+        CREATE TABLE alert_rule (
+            id INTEGER PRIMARY KEY,
+            ticker TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN
+                ('return', 'volume', 'post_count', 'sentiment', 'range', 'price', 'forecast')),
+            side TEXT NOT NULL CHECK (side IN ('either', 'up', 'down')),
+            threshold REAL NOT NULL CHECK (threshold > 0),
+            cool_down_days INTEGER NOT NULL CHECK (cool_down_days >= 0),
+            created_at TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE alert_rule_state (
+            id INTEGER PRIMARY KEY,
+            rule_id INTEGER NOT NULL REFERENCES alert_rule (id),
+            state TEXT NOT NULL CHECK (state IN ('armed', 'snoozed', 'removed')),
+            until TEXT NOT NULL,
+            changed_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX alert_rule_state_by_rule ON alert_rule_state (rule_id, id);
+        CREATE TABLE rule_alert (
+            rule_id INTEGER NOT NULL REFERENCES alert_rule (id),
+            ticker TEXT NOT NULL,
+            session TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            raised_at TEXT NOT NULL,
+            PRIMARY KEY (rule_id, ticker, session)
+        ) STRICT;
+        """,
+    )
+    for table in RULE_TABLES:
+        run_script(db, APPEND_ONLY.format(table=table))

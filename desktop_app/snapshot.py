@@ -259,7 +259,7 @@ def _watch_row(
         range_low=low,
         range_high=high,
         range_text="" if math.isnan(low) else f"{money(low)} – {money(high)}",
-        alert=f"{unseen[0].reason} ({unseen[0].odds})" if unseen else "",
+        alert=unseen[0].sentence if unseen else "",
         sparkline=tuple(values),
     )
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from collectors.schema import FACT_TABLES, SUMS
-from desktop_app.schema import JOURNAL_TABLES
+from desktop_app.schema import JOURNAL_TABLES, RULE_TABLES
 from desktop_app.store import open_home
 from fusion_model.schema import FINDING_TABLES
 
@@ -21,6 +21,7 @@ OWNERS = {
         "acknowledgement",
         "holding_change",
         *JOURNAL_TABLES,
+        *RULE_TABLES,
     ),
 }
 

@@ -5,24 +5,39 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QSettings, Qt
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QPushButton, QSplitter, QVBoxLayout
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from collectors.market_calendar import utc_now
 from desktop_app.alert_rows import SHOWN, AlertsView, in_full, load_alerts_view, name_of
 from desktop_app.alerts import Alert, acknowledge_alert
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.page import Page, page_layout
+from desktop_app.gui.rules_panel import RulesPanel
 from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.workers import Read
 from desktop_app.words import count, day
 from fusion_model.findings import MARKET
 
+NOTHING = (
+    "A session is listed here when it was improbable under what was expected of it, and hardly chance among "
+    "all that are watched. Refresh judges the newest session."
+)
 COLUMNS = (
     Column[Alert]("Session", lambda alert: day(alert.session)),
     Column[Alert]("Ticker", name_of),
     Column[Alert]("What happened", lambda alert: alert.reason, tooltip=in_full, stretch=True),
     Column[Alert]("Most unusual", lambda alert: alert.measure_name),
-    Column[Alert]("As rare as", lambda alert: alert.odds, right=True),
+    Column[Alert]("As rare as", lambda alert: alert.odds or "–", right=True),
     Column[Alert](
         "State",
         lambda alert: (f"seen: {alert.note}" if alert.note else "seen") if alert.acknowledged else "not seen",
@@ -63,11 +78,18 @@ class AlertsPage(Page):
         head = QHBoxLayout()
         head.addWidget(self.headline, 1)
         head.addWidget(self.which, 0, Qt.AlignmentFlag.AlignTop)
-        layout = page_layout(self)
+        unusual = QWidget()
+        layout = QVBoxLayout(unusual)
+        layout.setContentsMargins(8, 8, 8, 8)
         layout.addLayout(head)
         layout.addWidget(self.budget)
         layout.addWidget(self.none)
         layout.addWidget(split, 1)
+        self.rules = RulesPanel(desk)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(unusual, "What was unusual")
+        self.tabs.addTab(self.rules, "My rules")
+        page_layout(self).addWidget(self.tabs)
         self._enable()
 
     def _detail(self) -> QFrame:
@@ -100,15 +122,8 @@ class AlertsPage(Page):
         self.headline.setText(rows.headline)
         self.budget.setText(rows.budget)
         self.show_as_of(f"As of {day(rows.session)}" if rows.session else "")
+        self.rules.show_rules(rows.rules, self.desk.overview.tickers)
         self._filter()
-        if not rows.alerts:
-            self.show_empty(
-                "Nothing unusual",
-                "A session is listed here when it was improbable under what was expected of it, and hardly "
-                "chance among all that are watched. Refresh judges the newest session.",
-                "Refresh",
-                lambda: self.desk.start(("refresh",)),
-            )
 
     def remember(self, state: QSettings) -> None:
         state.setValue("alerts_shown", self.which.currentData())
@@ -135,11 +150,13 @@ class AlertsPage(Page):
         alerts = self.view.chosen(self.which.currentData())
         self.model.show_rows(alerts)
         hidden = len(self.view.alerts) - len(alerts)
-        self.none.setText(f"{count(hidden, 'alert')} not shown: choose “{SHOWN['all']}”." if hidden else "")
-        self.none.setVisible(not alerts and hidden > 0)
-        keys = [(alert.ticker, alert.session) for alert in alerts]
-        kept = chosen is not None and (chosen.ticker, chosen.session) in keys
-        self.table.selectRow(keys.index((chosen.ticker, chosen.session)) if chosen and kept else 0)
+        self.none.setText(
+            f"{count(hidden, 'alert')} not shown: choose “{SHOWN['all']}”." if hidden else NOTHING
+        )
+        self.none.setVisible(not alerts)
+        keys = [(alert.ticker, alert.session, alert.measure) for alert in alerts]
+        key = (chosen.ticker, chosen.session, chosen.measure) if chosen is not None else None
+        self.table.selectRow(keys.index(key) if key in keys else 0)
         self._choose()
 
     def _current(self) -> Alert | None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from desktop_app.gui.main_window import MainWindow
+from desktop_app.rule_check import check_rules
 from desktop_app.store import open_home
+from desktop_app.store_rules import add_rule
 from fusion_model.findings import MARKET, Anomaly
 from fusion_model.store import save_anomalies
 from tests.desktop_app.facts import NOW, SESSIONS, fill_home
@@ -63,10 +65,75 @@ def test_what_was_seen_leaves_the_list_of_what_is_open(
     assert [alert.note for alert in page.model.rows] == ["a report", ""]
 
 
-def test_a_record_without_alerts_offers_to_judge_the_newest_session(
+def test_a_record_without_alerts_says_what_would_stand_here(
     qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     with closing(open_home(tmp_path)):
         pass
     page = open_alerts(qtbot, open_window(tmp_path))
-    assert (page.empty.title.text(), page.empty.button.text()) == ("Nothing unusual", "Refresh")
+    assert page.none.isVisibleTo(page)
+    assert page.none.text().startswith("A session is listed here when it was improbable")
+
+
+def test_a_rule_is_added_snoozed_armed_and_removed(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    page = open_alerts(qtbot, window)
+    page.tabs.setCurrentWidget(page.rules)
+    rules = page.rules
+    rules.ticker.setCurrentText("BBB")
+    rules.kind.setCurrentIndex(rules.kind.findData("price"))
+    rules.threshold.setValue(61.5)
+    rules.add()
+    qtbot.waitUntil(lambda: len(rules.model.rows) == 1)
+    (row,) = rules.model.rows
+    assert (row.rule.ticker, row.rule.sentence) == ("BBB", "The close crosses $61.50")
+    assert (row.quiet, row.state, row.last) == ("5 days", "armed", "never")
+    rules.table.selectRow(0)
+    rules.snooze()
+    qtbot.waitUntil(lambda: rules.model.rows[0].state.startswith("snoozed until "))
+    rules.table.selectRow(0)
+    rules.arm()
+    qtbot.waitUntil(lambda: rules.model.rows[0].state == "armed")
+    rules.table.selectRow(0)
+    rules.remove()
+    qtbot.waitUntil(lambda: not rules.model.rows)
+
+
+def test_the_line_asks_for_what_a_kind_needs(qtbot: QtBot, open_window: OpenWindow, tmp_path: Path) -> None:
+    page = open_alerts(qtbot, open_window(fill_home(tmp_path)))
+    page.tabs.setCurrentWidget(page.rules)
+    rules = page.rules
+    seen = {}
+    for name in ("volume", "range", "price"):
+        rules.kind.setCurrentIndex(rules.kind.findData(name))
+        widgets = (rules.threshold, rules.range, rules.side)
+        seen[name] = tuple(widget.isVisibleTo(rules) for widget in widgets)
+    assert seen == {
+        "volume": (True, False, False), "range": (False, True, True), "price": (True, False, True),
+    }  # fmt: skip
+    rules.kind.setCurrentIndex(rules.kind.findData("range"))
+    rules.add()
+    qtbot.waitUntil(lambda: len(rules.model.rows) == 1)
+    assert rules.model.rows[0].rule.threshold == 90.0
+
+
+def test_an_alert_of_a_rule_stands_beside_the_others(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
+) -> None:
+    fill_home(tmp_path)
+    with closing(open_home(tmp_path)) as db:
+        add_rule(db, kind="price", threshold=60.5, ticker="AAA", now="2021-03-01T22:00:00Z")
+        check_rules(db, NOW)
+    page = open_alerts(qtbot, open_window(tmp_path))
+    assert [(alert.ticker, alert.measure) for alert in page.model.rows] == [
+        ("AAA", "volume"),
+        ("AAA", "rule"),
+    ]
+    page.table.selectRow(1)
+    assert page.detail.text() == (
+        "A rule of yours fired.\n\nThe price rose from $60.00 to $60.60, across $60.50."
+    )
+    assert page.rules.model.rows[0].last == "AAA, 16 Mar 2021"

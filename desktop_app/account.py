@@ -45,12 +45,15 @@ from desktop_app.store_journal import (
     save_entries,
     save_switch,
 )
+from desktop_app.words import day
 from fusion_model.advice.brokers import Broker, Outcomes
 from fusion_model.advice.fills import Costs
 from fusion_model.advice.order_limits import OrderLimits
 from fusion_model.findings import Order
+from fusion_model.portfolio_findings import METHOD_NAMES
 from fusion_model.store import last_forecast_session
 from fusion_model.store_orders import load_fills, load_order_ends, load_orders, load_unsettled_orders
+from fusion_model.store_portfolio import load_portfolio
 from fusion_model.trading.terms import Decision, Proposals, Reaction, Terms
 
 DECISIONS = (APPROVAL, REJECTION, OVERRIDE)
@@ -100,10 +103,18 @@ def is_automatic(db: sqlite3.Connection, account: str) -> bool:
     return bool(turns) and turns[-1].turned_on
 
 
-def suggested_weights(db: sqlite3.Connection) -> tuple[Mapping[str, float], str]:
-    """Return the weights that a rebalance aims at, and whose they are, in words."""
-    watched = load_watchlist(db)
-    return {ticker: 1.0 / len(watched) for ticker in watched}, EQUAL_WEIGHTS
+def suggested_weights(db: sqlite3.Connection, settings: Settings) -> tuple[Mapping[str, float], str]:
+    """Return the weights that a rebalance aims at, and whose they are, in words; none while none is known."""
+    if settings.paper_weights == "equal_weight":
+        watched = load_watchlist(db)
+        return {ticker: 1.0 / len(watched) for ticker in watched}, EQUAL_WEIGHTS
+    found = load_portfolio(db)
+    if found is None:
+        return {}, ""
+    suggested, _ = found
+    weights = {row.ticker: row.weight for row in suggested.weights if row.method == settings.paper_weights}
+    name = METHOD_NAMES[settings.paper_weights]
+    return weights, f"the portfolio “{name}” of {day(suggested.run.as_of_session)}"
 
 
 def decisions_of(db: sqlite3.Connection) -> dict[str, Decision]:
@@ -289,7 +300,7 @@ def keep_account(
     with writing(db) if broker is None else nullcontext():
         terms = terms_of(db, settings)
         outcomes = settle(db, terms, decisions_of(db), now, broker)
-        targets, method = suggested_weights(db)
+        targets, method = suggested_weights(db, settings)
         proposals = propose_daily(db, terms, decisions_of(db), now, targets=targets, method=method)
         approved = decide_by_rules(db, terms, load_unsettled_orders(db, terms.account), now)
         save_entries(db, _raised(db, settings, now))

@@ -15,6 +15,7 @@ THEMES = ("system", "light", "dark")
 PARTS = ("sentiment", "macro", "graph")
 QUOTES = ("off", "minute", "stream")
 BROKERS = ("paper", "alpaca")
+WEIGHTS = ("equal_weight", "min_cvar", "hierarchical_risk_parity", "equal_risk", "max_diversification")
 STRATEGIES = ("rebalance", "risk", "protective", "unusual")
 SHARES_OF_ACCOUNT = (
     "portfolio_max_weight",
@@ -64,16 +65,12 @@ class Settings:
 
     ``broker``, one of BROKERS, is where approved orders go: the embedded paper account, or Alpaca's paper
     API. ``paper_cash`` is what a paper account is opened with, in USD; ``paper_strategies``, of STRATEGIES,
-    propose orders. Its limits are shares of its worth: in one ticker, in one purchase, the loss since the
-    last close from which nothing is bought, and what one position may lose over 5 sessions in 19 of 20 cases.
-    At most ``paper_most_orders`` are traded a session; ``paper_band`` is how far a holding may stray from its
-    weight. Trading costs half the spread and a fee, in hundredths of a percent, and at least
-    ``paper_least_fee`` USD.
-
-    A suggested portfolio holds at most ``portfolio_max_weight`` of one ticker (twice an equal share, where
-    that is more) and ``portfolio_max_sector`` of one sector, exchanges at most ``portfolio_max_turnover`` of
-    what is held, leaves changes of a weight below ``portfolio_min_trade`` undone, and counts
-    ``portfolio_cost_bp`` hundredths of a percent of every trade as lost.
+    propose orders; ``paper_weights``, one of WEIGHTS, is what rebalancing aims at: the same of each watched
+    ticker, or the newest portfolio that a method suggested. An account's limits are shares of its worth: in
+    one ticker, in one purchase, the loss since the last close from which nothing is bought, and what one
+    position may lose over 5 sessions in 19 of 20 cases. At most ``paper_most_orders`` are traded a session;
+    ``paper_band`` is how far a holding may stray from its weight. Trading costs half the spread and a fee,
+    in hundredths of a percent, and at least ``paper_least_fee`` USD.
     """
 
     theme: str = "system"
@@ -95,6 +92,7 @@ class Settings:
     quotes: str = "minute"
     broker: str = "paper"
     paper_cash: float = 100_000.0
+    paper_weights: str = "equal_weight"
     paper_strategies: tuple[str, ...] = ("rebalance", "risk", "protective")
     paper_most_position: float = 0.2
     paper_most_order: float = 0.2
@@ -174,6 +172,8 @@ def _problem(key: str, value: Any) -> str:
     """Return what a setting must be where the value is not it, else an empty text."""
     if key == "theme":
         return "" if value in THEMES else f"one of {', '.join(THEMES)}"
+    if key == "paper_weights":
+        return "" if value in WEIGHTS else f"one of {', '.join(WEIGHTS)}"
     if key == "broker":
         return "" if value in BROKERS else f"one of {', '.join(BROKERS)}"
     if key == "paper_strategies":

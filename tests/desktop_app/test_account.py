@@ -25,6 +25,7 @@ from desktop_app.account import (
     terms_of,
     turn,
 )
+from desktop_app.daily import _followed, react_to_quotes
 from desktop_app.doctor import examine
 from desktop_app.order_rows import load_account_view, load_order_rows
 from desktop_app.settings import Settings, save_settings
@@ -39,8 +40,10 @@ from desktop_app.store_journal import (
     save_rule,
 )
 from fusion_model.findings import Order
+from fusion_model.portfolio_findings import PortfolioFindings, PortfolioRun, SuggestedWeight
 from fusion_model.store import save_forecasts
 from fusion_model.store_orders import load_fills, load_orders, save_orders, save_outcomes
+from fusion_model.store_portfolio import save_portfolio
 from fusion_model.trading.propose import quote_threshold
 from tests.builders import forecast_of
 
@@ -305,3 +308,28 @@ def test_the_doctor_asks_for_alpacas_keys_only_where_it_is_the_broker(
     assert not missing()
     save_settings(tmp_path, Settings(broker="alpaca"))
     assert missing()
+
+
+def test_rebalancing_aims_at_the_newest_portfolio_of_the_chosen_method(db: sqlite3.Connection) -> None:
+    chosen = replace(SETTINGS, paper_weights="min_cvar")
+    assert keep_account(db, chosen, EVENING).proposals.orders == ()  # nothing was suggested yet
+    run = PortfolioRun(
+        FIRST, 5, THIRD, "v1", 1000, 0.0, 1.0, 1.0, 1.0, 0.001, 0.0, "", "", 0, None, "too short"
+    )
+    weights = (
+        SuggestedWeight("min_cvar", "KO", 0.0, 0.3, 0.2, 0.4),
+        SuggestedWeight("equal_risk", "PEP", 0.0, 0.4, 0.2, 0.4),
+    )
+    save_portfolio(db, PortfolioFindings(run, (), weights, (), ()), EVENING)
+    [order] = keep_account(db, chosen, EVENING).proposals.orders
+    assert (order.ticker, order.shares) == ("KO", 60)
+    assert "the portfolio “Minimum CVaR” of 2 Jan 2020 suggests 30.0 %" in order.reason
+
+
+def test_quotes_of_the_watch_reach_the_account(db: sqlite3.Connection, tmp_path: Path) -> None:
+    """What serve hands to the watch: the present moment decides, so quotes of 2020 find no session."""
+    save_settings(tmp_path, SETTINGS)
+    quote = Quote("KO", 40.0, "2020-01-03T15:00:00Z", "test", "2020-01-03T15:00:01Z")
+    react_to_quotes(tmp_path)(db, [quote])
+    assert load_orders(db) == []
+    assert _followed(db) == ["KO", "PEP"]

@@ -35,10 +35,12 @@ from fusion_model.evaluation.metrics import inside_central_range, scored_pinball
 from fusion_model.evaluation.significance import diebold_mariano
 from fusion_model.findings import HORIZONS
 from fusion_model.forecasting.calibration import adapted_levels, residual_quantiles
+from fusion_model.forecasting.fusion_forecaster import network_targets, tree_log_scale
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
 from fusion_model.forecasting.garch import fit_garch
 from fusion_model.forecasting.stacking import garch_log_scale, learned_shares, mixed
 from fusion_model.forecasting.training import as_neighbours, fit_network, one_thread
+from fusion_model.forecasting.tree_scale import fit_tree_scale
 
 REDRAW = 21  # sessions for which drawn quantiles stand
 MIN_BARS = 504
@@ -46,7 +48,13 @@ CHUNK = 62  # sessions run at once
 PURGE = max(HORIZONS)
 
 PLAIN = FusionConfig(
-    members=1, stacking_sessions=0, use_sentiment=False, use_macro=False, use_lstm=False, use_indicators=False
+    members=1,
+    stacking_sessions=0,
+    path_weight=0.0,
+    use_sentiment=False,
+    use_macro=False,
+    use_lstm=False,
+    use_indicators=False,
 )
 LSTM = replace(PLAIN, use_lstm=True)
 PRICES = replace(LSTM, use_indicators=True)
@@ -60,8 +68,11 @@ STEPS: dict[str, tuple[FusionConfig, str]] = {  # name: configuration, the step 
     "macro": (MACRO, "indicators"),
     "sentiment": (POSTS, "macro"),
     "graph": (GRAPH, "sentiment"),
-    "stacking": (replace(GRAPH, stacking_sessions=750), "graph"),
+    "path": (replace(GRAPH, path_weight=1.0), "graph"),
+    "stacking": (replace(GRAPH, path_weight=1.0, stacking_sessions=750), "path"),
     "graph alone": (replace(PRICES, use_graph=True), "indicators"),
+    "path alone": (replace(PRICES, path_weight=1.0), "indicators"),
+    "garch alone": (replace(PRICES, stacking_sessions=750, use_trees=False), "indicators"),
     "stacking alone": (replace(PRICES, stacking_sessions=750), "indicators"),
     "early stopping": (
         replace(PRICES, epochs=12, validation_sessions=126, held_out_sessions=126), "indicators"
@@ -124,24 +135,7 @@ def score_year(config: FusionConfig, year: int, panel: Panel, features: Features
     began = time.process_time()
     log_scale, location = shapes(config, panel, features, first, range(start, stop), config.members)
     if config.stacking_sessions:
-        earlier = first - config.stacking_sessions
-        rival = garch_log_scale(panel, features, fit_garch(panel.until(panel.sessions[earlier - 1])))
-        aside = range(earlier, first)
-        past = panel.until(panel.sessions[first - 1])
-        columns = [panel.tickers.index(ticker) for ticker in past.tickers]
-        came = np.stack([past.forward_returns(horizon) for horizon in HORIZONS], axis=2)
-        shares = learned_shares(
-            shapes(config, panel, features, earlier, aside, 1)[0][:, columns],
-            rival[aside.start : aside.stop][:, columns],
-            features.anchor[aside.start : aside.stop][:, columns],
-            came[aside.start : aside.stop],
-            config.stacking_trust,
-        )
-        garch = garch_log_scale(panel, features, fit_garch(panel.until(panel.sessions[first - 1])))[
-            start:stop
-        ]
-        for k, share in enumerate(shares):
-            log_scale[:, :, k] = mixed(log_scale[:, :, k], garch[:, :, k], share)
+        log_scale = stacked(config, panel, features, first, range(start, stop), log_scale)
     seconds = time.process_time() - began
     scale = features.anchor[start:stop] * np.exp(log_scale)
     old = np.cumsum(panel.present, axis=0) >= MIN_BARS
@@ -164,6 +158,51 @@ def score_year(config: FusionConfig, year: int, panel: Panel, features: Features
     return Scored(loss, inside, seconds)
 
 
+def stacked(
+    config: FusionConfig, panel: Panel, features: Features, first: int, rows: range, networks: FloatArray
+) -> FloatArray:
+    """Mix boosted trees and GJR-GARCH in, by shares that earlier ones of all sides tell, (R, N, H)."""
+    earlier = first - config.stacking_sessions
+    rival = garch_log_scale(panel, features, fit_garch(panel.until(panel.sessions[earlier - 1])))
+    aside = range(earlier, first)
+    past = panel.until(panel.sessions[first - 1])
+    columns = [panel.tickers.index(ticker) for ticker in past.tickers]
+    came = np.stack([past.forward_returns(horizon) for horizon in HORIZONS], axis=2)
+    grown = trees(config, panel, features, earlier, aside)
+    garch_shares, tree_shares = learned_shares(
+        shapes(config, panel, features, earlier, aside, 1)[0][:, columns],
+        None if grown is None else grown[:, columns],
+        rival[aside.start : aside.stop][:, columns],
+        features.anchor[aside.start : aside.stop][:, columns],
+        came[aside.start : aside.stop],
+        config.stacking_trust,
+    )
+    garch = garch_log_scale(panel, features, fit_garch(panel.until(panel.sessions[first - 1])))
+    grown = trees(config, panel, features, first, rows)
+    result = networks.copy()
+    for k in range(len(HORIZONS)):
+        others = [(garch[rows.start : rows.stop, :, k], garch_shares[k])]
+        if grown is not None:
+            others.append((grown[:, :, k], tree_shares[k]))
+        result[:, :, k] = mixed(networks[:, :, k], *others)
+    return result
+
+
+def trees(
+    config: FusionConfig, panel: Panel, features: Features, before: int, rows: range
+) -> FloatArray | None:
+    """Grow boosted trees on the sessions before one row; return log scales of other rows, (R, N, H)."""
+    if not config.use_trees:
+        return None
+    split = purged_split(before, config.validation_sessions, config.held_out_sessions)
+    data = scale_features(features, fit_scaling(features, split.fit))
+    targets = standardised_targets(panel, features.anchor, split.fit + PURGE)
+    grown = fit_tree_scale(
+        data, targets, panel.tickers, trees=config.trees, leaves=config.tree_leaves, seed=config.seed
+    )
+    return tree_log_scale(grown, data, rows)
+
+
 def shapes(
     config: FusionConfig, panel: Panel, features: Features, before: int, rows: range, members: int
 ) -> tuple[FloatArray, FloatArray]:
@@ -176,8 +215,8 @@ def shapes(
         with one_thread():
             fitted = fit_network(
                 data,
-                standardised_targets(panel, features.anchor, split.fit + PURGE),
-                standardised_targets(panel, features.anchor, split.validation_stop + PURGE),
+                network_targets(panel, features, split.fit + PURGE, config),
+                network_targets(panel, features, split.validation_stop + PURGE, config),
                 split,
                 config,
                 seed=config.seed + member,

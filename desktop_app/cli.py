@@ -390,11 +390,15 @@ def train(context: Context, tell: Progress, as_of: Any, parts: str | None, warm:
     context.voice.say(
         f"Trained {trained.model_version} on what was known at the close of {trained.as_of_session}"
     )
-    shares = json.loads(trained.summary)["gjr_garch_shares"]
+    shares = json.loads(trained.summary)["shares"]
     if shares is not None:
+        sides = {"networks": "the networks'", "trees": "boosted trees'", "gjr_garch": "GJR-GARCH's"}
+        heard = [
+            f"{' / '.join(f'{share:.0%}' for share in shares[side])} are {whose}"
+            for side, whose in sides.items()
+        ]
         context.voice.say(
-            f"Of the volatility {' / '.join(f'{share:.0%}' for share in shares)} are GJR-GARCH's "
-            f"at {' / '.join(map(str, HORIZONS))} sessions, the rest the networks'"
+            f"Of the volatility at {' / '.join(map(str, HORIZONS))} sessions {', '.join(heard)}"
         )
     return trained
 

@@ -36,6 +36,7 @@ CAUSES = {  # in the order they are told, with the noun that a sentence uses
 PARTS = {
     "anchor": "recent volatility",
     "networks": "the networks",
+    "trees": "boosted trees",
     "gjr_garch": "GJR-GARCH",
     "own_shape": "the stock's own shape",
     "recent_misses": "recent misses",

@@ -60,6 +60,7 @@ LEAK_CONFIG = FusionConfig(  # every part of the model is on, and small: a leak 
     stacking_sessions=250,
     calibration_sessions=250,
     adaptation_sessions=100,
+    trees=10,
 )
 LEAK_TREES = TreesConfig(trees=10, leaves=7, min_rows_in_leaf=50, max_rows=2000)
 
@@ -138,7 +139,13 @@ def train(
                 "loss": [round(loss, 5) for loss in state.loss],
                 "scorer": state.scorer,
                 "macro": state.macro_names,
-                "gjr_garch_shares": None if state.stack is None else state.stack.shares,
+                "shares": None
+                if state.stack is None
+                else {
+                    "networks": state.stack.network_shares,
+                    "trees": state.stack.tree_shares,
+                    "gjr_garch": state.stack.garch_shares,
+                },
                 **({"started_from": before} if before else {}),
             }
         ),

@@ -28,6 +28,7 @@ SMALL = FusionConfig(  # trains in a second or two on some tickers and years
     held_out_sessions=60,
     stacking_sessions=0,
     calibration_sessions=300,
+    trees=8,
 )
 
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusion_model.dataset.features import PRICE_FEATURES, Features, Float32Array
+from fusion_model.dataset.features import PRICE_FEATURES, Features, Float32Array, session_variance
 from fusion_model.dataset.panel import FloatArray, Panel
 from fusion_model.dataset.stock_graph import Related, StockGraph
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import HORIZONS
 
+PATH_FLOOR = 1e-8  # of a variance: a session without any move has no logarithm
+PATH_CLIP = 3.0  # of a log ratio of volatilities: beyond lie errors of prices
 MACRO_CLIP = 3.0  # standard deviations: beyond what training saw, a figure says no more
 MIN_SEGMENT = 120  # sessions; a shorter remainder at the start of a history is left out
 MIN_FIT_SESSIONS = 400
@@ -157,6 +159,27 @@ def standardised_targets(panel: Panel, anchor: FloatArray, stop: int) -> Float32
     return np.ascontiguousarray(targets.transpose(1, 0, 2), dtype=np.float32)
 
 
+def path_targets(panel: Panel, anchor: FloatArray, stop: int) -> Float32Array:
+    """Return (N, T, H): the log of the volatility that the next sessions showed, against the anchor's.
+
+    The square root of the sum of session_variance over a horizon; NaN unless complete by ``stop``, and where
+    a session of it is missing. It is known of every path what it was, and of a single return hardly: so the
+    volatility of 20 sessions is learned from it far sooner (trial 32).
+    """
+    daily = session_variance(panel)
+    total = np.cumsum(np.nan_to_num(daily), axis=0)
+    known = np.cumsum(np.isfinite(daily), axis=0)
+    targets = np.full((*daily.shape, len(HORIZONS)), np.nan)
+    for k, horizon in enumerate(HORIZONS):
+        rows = slice(0, max(min(stop, len(daily)) - horizon, 0))
+        ahead = slice(horizon, horizon + rows.stop)
+        variance = total[ahead] - total[rows]
+        variance[known[ahead] - known[rows] < horizon] = np.nan
+        with np.errstate(divide="ignore"):
+            targets[rows, :, k] = 0.5 * np.log(variance + PATH_FLOOR) - np.log(anchor[rows, :, k])
+    return np.ascontiguousarray(np.clip(targets, -PATH_CLIP, PATH_CLIP).transpose(1, 0, 2), dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class Split:
     """Rows of a fit, oldest first: [0, fit) trains, the next part stops early, the last one calibrates.
@@ -204,8 +227,9 @@ class WindowBatch:
     price : ndarray (B, L, F)
     sentiment : ndarray (B, L, S)
     macro : ndarray (B, L, M)
-    target : ndarray (B, L, H)
-        NaN in the burn-in, where a segment is padded at its start, and where the outcome is unknown.
+    target : ndarray (B, L, H) or (B, L, 2 H)
+        Returns, and after them what the path showed where that is learned from. NaN in the burn-in, where
+        a segment is padded at its start, and where the outcome is unknown.
     related : Related, optional
         Where the B segments are of the same sessions: who is related to whom in the last of them.
     """

@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from collectors.errors import StorageError
+from collectors.errors import ConfigurationError, StorageError
 from collectors.progress import Progress, silent
 from fusion_model.dataset.features import (
     PRICE_FEATURES,
@@ -38,6 +38,7 @@ from fusion_model.dataset.windows import (
     SeenRange,
     Split,
     fit_scaling,
+    path_targets,
     purged_split,
     scale_features,
     seen_range,
@@ -59,10 +60,11 @@ from fusion_model.forecasting.training import (
     network_for,
     one_thread,
 )
+from fusion_model.forecasting.tree_scale import TreeScale, fit_tree_scale
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 3
+FORMAT = 4
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "model.json"
 SHAPE = (  # fields of the configuration that weights hang on
     "hidden",
@@ -73,7 +75,9 @@ SHAPE = (  # fields of the configuration that weights hang on
     "use_graph",
     "graph_heads",
     "forecast_mean",
+    "path_weight",
 )
+TREES_AT_ONCE = 256  # sessions that boosted trees are asked for together: a call costs more than a row
 STACKING_STEP = 5  # sessions between those that weights are learned on: neighbouring ones say the same
 DECIMALS = 8  # of log returns, everywhere they are written
 
@@ -164,15 +168,15 @@ class FusionForecaster:
             features, scaling = with_macro_of(features, start.macro_names), start.scaling
         data = scale_features(features, scaling, _graph(panel, features, config))
         purge = max(HORIZONS)
-        fit_targets = standardised_targets(panel, features.anchor, split.fit + purge)
-        validation_targets = standardised_targets(panel, features.anchor, split.validation_stop + purge)
+        fit_targets = network_targets(panel, features, split.fit + purge, config)
+        validation_targets = network_targets(panel, features, split.validation_stop + purge, config)
         self._progress("features", 1, 1)
         with one_thread():
             fitted = [
                 self._fit_member(member, data, fit_targets, validation_targets, split)
                 for member in range(config.members)
             ]
-            stack = self._stack(panel, features)
+            stack = self._stack(panel, features, data, split)
         networks = tuple(result.network for result in fitted)
         first = max(0, T - config.calibration_sessions - purge)
         history = np.empty((T - first, len(panel.tickers), 2, len(HORIZONS)), dtype=np.float32)
@@ -371,8 +375,8 @@ class FusionForecaster:
                 keep_network(fitted, file)
         return fitted
 
-    def _stack(self, panel: Panel, features: Features) -> Stack | None:
-        """Learn how much of GJR-GARCH to hear, by a network and a fit that stop sooner than the others.
+    def _stack(self, panel: Panel, features: Features, data: NetworkInput, split: Split) -> Stack | None:
+        """Fit boosted trees and GJR-GARCH, and learn by earlier ones of all sides how much of each to hear.
 
         None where that is switched off, or where the history before would be too short to train on.
         """
@@ -381,33 +385,62 @@ class FusionForecaster:
         if not config.stacking_sessions:
             return None
         try:
-            split = purged_split(stop, config.validation_sessions, config.held_out_sessions)
+            earlier_split = purged_split(stop, config.validation_sessions, config.held_out_sessions)
             earlier = fit_garch(panel.until(panel.sessions[stop - 1]))
         except NotEnoughHistory as error:
-            logger.info("No weights between networks and GJR-GARCH are learned: %s", error)
+            logger.info("The networks stand alone, without weights that could be learned: %s", error)
             return None
-        data = scale_features(features, fit_scaling(features, split.fit), _graph(panel, features, config))
+        scaling = fit_scaling(features, earlier_split.fit)
+        aside = scale_features(features, scaling, _graph(panel, features, config))
         purge = max(HORIZONS)
         fitted = fit_network(
-            data,
-            standardised_targets(panel, features.anchor, split.fit + purge),
-            standardised_targets(panel, features.anchor, split.validation_stop + purge),
-            split,
+            aside,
+            network_targets(panel, features, earlier_split.fit + purge, config),
+            network_targets(panel, features, earlier_split.validation_stop + purge, config),
+            earlier_split,
             config,
             seed=config.seed,
             progress=self._progress,
             stage="training a network to weigh with",
         )
+        self._progress("growing trees", 0, 2)
+        earlier_trees = self._grow(panel, features, aside, earlier_split)
+        self._progress("growing trees", 1, 2)
+        trees = self._grow(panel, features, data, split)
+        self._progress("growing trees", 2, 2)
         rows = list(range(stop, T, STACKING_STEP))
-        said = [forecast_shape([fitted.network], data, row, config.lookback)[:, 0] for row in rows]
-        shares = learned_shares(
+        said = [forecast_shape([fitted.network], aside, row, config.lookback)[:, 0] for row in rows]
+        grown = None
+        if earlier_trees is not None and trees is not None:
+            grown = tree_log_scale(earlier_trees, aside, rows)
+        garch_shares, tree_shares = learned_shares(
             np.stack(said).astype(np.float64),
+            grown,
             garch_log_scale(panel, features, earlier)[rows],
             features.anchor[rows],
             np.stack([panel.forward_returns(horizon)[rows] for horizon in HORIZONS], axis=2),
             config.stacking_trust,
         )
-        return Stack(garch=fit_garch(panel), shares=shares)
+        return Stack(fit_garch(panel), None if grown is None else trees, garch_shares, tree_shares)
+
+    def _grow(self, panel: Panel, features: Features, data: NetworkInput, split: Split) -> TreeScale | None:
+        """Grow the boosted trees of a split; None where they are off, or cannot be had, which is told."""
+        config = self.config
+        if not config.use_trees:
+            return None
+        targets = standardised_targets(panel, features.anchor, split.fit + max(HORIZONS))
+        try:
+            return fit_tree_scale(
+                data,
+                targets,
+                panel.tickers,
+                trees=config.trees,
+                leaves=config.tree_leaves,
+                seed=config.seed,
+            )
+        except (NotEnoughHistory, ConfigurationError) as error:
+            logger.warning("The volatility is forecast without boosted trees: %s", error)
+            return None
 
     def _prepare(self, panel: Panel) -> Prepared:
         if self._prepared is None or self._prepared.panel is not panel:
@@ -451,6 +484,8 @@ class Prepared:
     forecast: Float32Array  # (T, N, 2, H): log scale, and location in units of it
     filled: np.ndarray[tuple[int], np.dtype[np.bool_]]
     garch: FloatArray | None  # (T, N, H): its log scale, where it has a share
+    grown: FloatArray  # (T, N, H): the log scale of boosted trees, filled with TREES_AT_ONCE sessions
+    asked: np.ndarray[tuple[int], np.dtype[np.bool_]]  # (T,): of which the trees were asked
     outcome: FloatArray  # (T, N, H): what came, in units of what was forecast
     judged: np.ndarray[tuple[int, int], np.dtype[np.bool_]]  # (T, H): which of these are there
 
@@ -460,9 +495,23 @@ class Prepared:
             self.forecast[t] = forecast_shape(state.networks, self.data, t, state.config.lookback)
             self.filled[t] = True
         log_scale, location = self.forecast[t, :, :, k].astype(np.float64).T
-        if state.stack is not None and self.garch is not None:
-            log_scale = mixed(log_scale, self.garch[t, :, k], state.stack.shares[k])
+        stack = state.stack
+        if stack is not None and self.garch is not None:
+            log_scale = mixed(
+                log_scale,
+                (self.garch[t, :, k], stack.garch_shares[k]),
+                (self.trees(state, t)[:, k], stack.tree_shares[k]),
+            )
         return self.anchor[t, :, k] * np.exp(log_scale), location
+
+    def trees(self, state: FittedState, t: int) -> FloatArray:
+        """What boosted trees say of a session, (N, H); NaN without them or without features."""
+        if state.stack is not None and state.stack.trees is not None and not self.asked[t]:
+            first = t - t % TREES_AT_ONCE
+            rows = range(first, min(first + TREES_AT_ONCE, len(self.asked)))
+            self.grown[first : rows.stop] = tree_log_scale(state.stack.trees, self.data, rows)
+            self.asked[first : rows.stop] = True
+        return np.asarray(self.grown[t])
 
     def residuals(self, state: FittedState, t: int, k: int) -> FloatArray:
         """Returns that had come true at ``t`` in units of the scale that was forecast for them, (<=K, N)."""
@@ -497,9 +546,28 @@ def _prepare(panel: Panel, state: FittedState) -> Prepared:
         forecast=forecast,
         filled=filled,
         garch=None if state.stack is None else garch_log_scale(panel, features, state.stack.garch),
+        grown=np.full((T, N, len(HORIZONS)), np.nan),
+        asked=np.zeros(T, dtype=bool),
         outcome=np.full((T, N, len(HORIZONS)), np.nan),
         judged=np.zeros((T, len(HORIZONS)), dtype=bool),
     )
+
+
+def network_targets(panel: Panel, features: Features, stop: int, config: FusionConfig) -> Float32Array:
+    """Return what networks learn from: returns, and what the path showed where that is asked for."""
+    targets = standardised_targets(panel, features.anchor, stop)
+    if not config.path_weight:
+        return targets
+    return np.concatenate([targets, path_targets(panel, features.anchor, stop)], axis=2)
+
+
+def tree_log_scale(trees: TreeScale, data: NetworkInput, rows: Sequence[int]) -> FloatArray:
+    """Return the log scale of boosted trees for some sessions, (R, N, H); NaN without features."""
+    ready = data.ready[:, rows].T  # (R, N)
+    result = np.full((*ready.shape, len(HORIZONS)), np.nan)
+    if ready.any():
+        result[ready] = trees.predict(data.price[:, rows].transpose(1, 0, 2)[ready])
+    return result
 
 
 def _graph(panel: Panel, features: Features, config: FusionConfig) -> StockGraph | None:
@@ -599,6 +667,9 @@ def _to_files(state: FittedState) -> tuple[dict[str, np.ndarray], dict[str, obje
     for field in fields(Scaling):
         weights[f"scaling.{field.name}"] = getattr(state.scaling, field.name)
     weights["history"] = np.ascontiguousarray(state.history)
+    trees = None if state.stack is None else state.stack.trees
+    for k, text in enumerate(() if trees is None else trees.texts()):
+        weights[f"trees.{k}"] = np.frombuffer(text.encode(), dtype=np.uint8)
     description: dict[str, object] = {
         "format": FORMAT,
         "config": asdict(state.config),
@@ -613,7 +684,13 @@ def _to_files(state: FittedState) -> tuple[dict[str, np.ndarray], dict[str, obje
         "loss": [round(loss, 6) for loss in state.loss],
         "history_sessions": list(state.history_sessions),
         "history_tickers": list(state.history_tickers),
-        "stack": None if state.stack is None else asdict(state.stack),
+        "stack": None
+        if state.stack is None
+        else {
+            "garch": asdict(state.stack.garch),
+            "garch_shares": list(state.stack.garch_shares),
+            "tree_shares": list(state.stack.tree_shares),
+        },
     }
     return weights, description
 
@@ -656,13 +733,16 @@ def _from_files(weights: dict[str, np.ndarray], description: dict[str, Any]) -> 
         history_sessions=tuple(description["history_sessions"]),
         history_tickers=tuple(description["history_tickers"]),
         history=weights["history"],
-        stack=_stack_from(description["stack"]),
+        stack=_stack_from(description["stack"], weights),
     )
 
 
-def _stack_from(described: dict[str, Any] | None) -> Stack | None:
+def _stack_from(described: dict[str, Any] | None, weights: dict[str, np.ndarray]) -> Stack | None:
     if described is None:
         return None
+    texts = [
+        weights[f"trees.{k}"].tobytes().decode() for k in range(len(HORIZONS)) if f"trees.{k}" in weights
+    ]
     garch = described["garch"]
     return Stack(
         garch=GarchFit(
@@ -670,5 +750,7 @@ def _stack_from(described: dict[str, Any] | None) -> Stack | None:
             typical=GarchParameters(**garch["typical"]),
             failed=tuple(garch["failed"]),
         ),
-        shares=tuple(described["shares"]),
+        trees=TreeScale.from_texts(texts) if texts else None,
+        garch_shares=tuple(described["garch_shares"]),
+        tree_shares=tuple(described["tree_shares"]),
     )

@@ -54,11 +54,15 @@ class FusionConfig:
     weight_decay: float = 1e-3
     gradient_clip: float = 1.0
     input_noise: float = 0.0
+    path_weight: float = 1.0  # of what a path showed, as a second target beside its return; 0: none
     validation_sessions: int = 0  # after the fit: stop early
     held_out_sessions: int = 0  # after the validation: seen by no network
-    # Stacking with GJR-GARCH
-    stacking_sessions: int = 750  # the last ones, on which weights are learned; 0: none
+    # Stacking with boosted trees and GJR-GARCH
+    stacking_sessions: int = 750  # the last ones, on which weights are learned; 0: networks alone
     stacking_trust: float = 0.5  # how much of a learned weight is believed
+    use_trees: bool = True
+    trees: int = 150
+    tree_leaves: int = 15
     # Calibration
     calibration_sessions: int = 1000
     own_share: float = 0.25
@@ -183,6 +187,8 @@ class FusionNetwork(nn.Module):
         self.log_scale = nn.Linear(D, H)
         self.location = nn.Linear(D, H) if config.forecast_mean else None
         self.log_freedom = nn.Parameter(torch.full((H,), 1.0))  # degrees of freedom - 2, as a log
+        # What a path shows is not on the scale of its return, by a constant.
+        self.path_offset = nn.Parameter(torch.zeros(H)) if config.path_weight else None
         for head in (self.log_scale, self.location):
             if head is not None:
                 nn.init.zeros_(head.weight)
@@ -224,7 +230,22 @@ class FusionNetwork(nn.Module):
         return torch.nn.functional.silu(self.join(joined))
 
     def loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
-        """Student-t negative log likelihood of targets (B, L, H) in units of the anchor; NaN is left out."""
+        """Mean loss of targets (B, L, H) in units of the anchor, or (B, L, 2 H); NaN is left out.
+
+        Student-t negative log likelihood of the returns; and, where the second half is there, squared error
+        of the log scale against what the path showed, ``path_weight`` times.
+        """
+        H = forecast.log_scale.shape[-1]
+        loss = self._return_loss(forecast, target[..., :H])
+        if self.path_offset is None or target.shape[-1] == H:
+            return loss
+        shown = target[..., H:]
+        known = torch.isfinite(shown)
+        error = forecast.log_scale + self.path_offset - torch.where(known, shown, torch.zeros_like(shown))
+        path_loss = (error.square() * known).sum() / known.sum().clamp(min=1)
+        return loss + self.config.path_weight * path_loss
+
+    def _return_loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
         freedom = 2.0 + torch.exp(self.log_freedom)
         known = torch.isfinite(target)
         filled = torch.where(known, target, torch.zeros_like(target))

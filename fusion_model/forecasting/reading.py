@@ -198,17 +198,22 @@ def between(usual: Reading, came: Reading, causes: Collection[str]) -> Reading:
 def voices(state: FittedState, reading: Reading) -> Voices:
     """Return what each part says to a reading.
 
-    GJR-GARCH and the networks share the log of the volatility by the weights of the stack; what is expected
-    of reports widens both.
+    GJR-GARCH, boosted trees and the networks share the log of the volatility by the weights of the stack;
+    what is expected of reports widens all of them.
     """
     networks, location = _networks(state, reading)
-    shares = np.zeros(len(HORIZONS)) if state.stack is None else np.array(state.stack.shares)
-    shares = np.where(np.isfinite(reading.garch), shares, 0.0)
+    stack = state.stack
+    garch = np.zeros(len(HORIZONS)) if stack is None else np.array(stack.garch_shares)
+    garch = np.where(np.isfinite(reading.garch), garch, 0.0)
+    trees, grown = np.zeros(len(HORIZONS)), np.zeros_like(networks)
+    if stack is not None and stack.trees is not None:
+        trees, grown = np.array(stack.tree_shares), stack.trees.predict(reading.price[:, -1])
     return Voices(
         log_scale={
-            "anchor": (1.0 - shares) * (reading.volatility[:, None] + ROOT_HORIZONS) + reading.widening,
-            "networks": (1.0 - shares) * networks,
-            "gjr_garch": shares * np.nan_to_num(reading.garch),
+            "anchor": (1.0 - garch) * (reading.volatility[:, None] + ROOT_HORIZONS) + reading.widening,
+            "networks": (1.0 - garch - trees) * networks,
+            "trees": trees * grown,
+            "gjr_garch": garch * np.nan_to_num(reading.garch),
         },
         location=location,
     )

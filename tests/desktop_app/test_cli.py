@@ -402,7 +402,9 @@ def test_the_whole_way_by_commands(
     assert barograph("import", "prices", str(long_bars))[0] == 0
     code, out, _ = barograph("train", "--as-of", sessions[-11])
     assert (code, out.startswith("Trained fusion-")) == (0, True)
-    assert re.search(r"Of the volatility \d+% / \d+% / \d+% are GJR-GARCH's at 1 / 5 / 20 sessions", out)
+    share = r"\d+% / \d+% / \d+% are"
+    told = rf"at 1 / 5 / 20 sessions {share} the networks', {share} boosted trees', {share} GJR-GARCH's"
+    assert re.search(told, out)
     code, out, err = barograph("refresh", "--progress", "json")
     assert (code, err) == (0, "")
     assert json.loads(out.splitlines()[-1])["result"]["forecasts"] == 9

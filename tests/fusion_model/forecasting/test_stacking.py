@@ -23,25 +23,40 @@ def outcomes(log_scale: FloatArray) -> FloatArray:
 def test_whoever_knows_the_volatility_gets_the_weight() -> None:
     random = np.random.default_rng(1)
     truth, blind = random.normal(0.0, 0.5, (300, 10, 1)), np.zeros((300, 10, 1))
-    unit = np.ones_like(truth)
-    assert learned_shares(truth, blind, unit, outcomes(truth), 1.0) == (0.0,)
-    assert learned_shares(blind, truth, unit, outcomes(truth), 1.0)[0] >= 0.9
-    assert learned_shares(blind, truth, unit, outcomes(truth), 0.5)[0] <= 0.5
+    unit, came = np.ones_like(truth), outcomes(truth)
+    assert learned_shares(truth, blind, blind, unit, came, 1.0) == ((0.0,), (0.0,))
+    assert learned_shares(blind, blind, truth, unit, came, 1.0)[0][0] >= 0.9
+    assert learned_shares(blind, truth, blind, unit, came, 1.0)[1][0] >= 0.9
+
+
+def test_half_of_what_was_learned_is_believed_and_the_trees_begin_with_a_half() -> None:
+    random = np.random.default_rng(1)
+    truth, blind = random.normal(0.0, 0.5, (300, 10, 1)), np.zeros((300, 10, 1))
+    unit, came = np.ones_like(truth), outcomes(truth)
+    assert learned_shares(truth, blind, blind, unit, came, 0.5) == ((0.0,), (0.25,))
+    assert learned_shares(truth, None, blind, unit, came, 0.5) == ((0.0,), (0.0,))
 
 
 def test_two_who_know_a_half_each_share_the_weight() -> None:
     one, other = np.random.default_rng(2).normal(0.0, 0.5, (2, 400, 20, 1))
-    (share,) = learned_shares(one, other, np.ones_like(one), outcomes(0.5 * (one + other)), 1.0)
+    came = outcomes(0.5 * (one + other))
+    ((share,), _) = learned_shares(one, None, other, np.ones_like(one), came, 1.0)
     assert share == pytest.approx(0.5, abs=0.1)
 
 
 def test_from_too_few_outcomes_no_weight_is_learned() -> None:
     truth = np.zeros((99, 10, 1))
-    assert learned_shares(truth + 1.0, truth, truth + 1.0, outcomes(truth), 1.0) == (0.0,)
+    few = learned_shares(truth + 1.0, truth, truth, truth + 1.0, outcomes(truth), 1.0)
+    assert few == ((0.0,), (0.5,))
 
 
-def test_without_garch_the_networks_stand_alone() -> None:
-    assert mixed(np.array([1.0, 1.0]), np.array([3.0, np.nan]), 0.25).tolist() == [1.5, 1.0]
+def test_who_says_nothing_leaves_its_share_to_the_networks() -> None:
+    networks, garch, trees = (
+        np.array([1.0, 1.0, 1.0]),
+        np.array([3.0, np.nan, 3.0]),
+        np.array([2.0, 2.0, np.nan]),
+    )
+    assert mixed(networks, (garch, 0.25), (trees, 0.5)).tolist() == [2.0, 1.5, 1.5]
 
 
 def test_garch_is_read_against_the_same_anchor_as_the_networks() -> None:
@@ -67,7 +82,8 @@ def test_weights_are_learned_on_sessions_that_neither_side_was_fitted_on(
     assert seen == [panel.sessions[649], panel.sessions[899]]
     stack = forecaster.state.stack
     assert stack is not None
-    assert all(0.0 <= share <= 0.5 for share in stack.shares)
+    assert all(0.0 <= share <= 0.5 for share in stack.garch_shares)
+    assert all(share >= 0.0 for share in stack.network_shares)
 
 
 def test_too_short_a_history_is_forecast_without_garch() -> None:
@@ -86,7 +102,8 @@ def test_a_share_of_garch_moves_the_forecast_towards_it() -> None:
     assert stack is not None
     said = {}
     for share in (0.0, 1.0):
-        forecaster._adopt(replace(forecaster.state, stack=replace(stack, shares=(share,) * 3)))
+        shares = {"garch_shares": (share,) * 3, "tree_shares": (0.0,) * 3}
+        forecaster._adopt(replace(forecaster.state, stack=replace(stack, **shares)))
         said[share] = {
             f.ticker: f.volatility for f in forecaster.predict(panel, panel.sessions[-1]) if f.horizon == 1
         }

@@ -164,7 +164,7 @@ def path_targets(panel: Panel, anchor: FloatArray, stop: int) -> Float32Array:
 
     The square root of the sum of session_variance over a horizon; NaN unless complete by ``stop``, and where
     a session of it is missing. It is known of every path what it was, and of a single return hardly: so the
-    volatility of 20 sessions is learned from it far sooner (trial 32).
+    volatility of 20 sessions is learned from it far sooner (trial 31).
     """
     daily = session_variance(panel)
     total = np.cumsum(np.nan_to_num(daily), axis=0)

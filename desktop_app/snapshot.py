@@ -30,8 +30,9 @@ from collectors.universe import Company, load_universe
 from desktop_app.alerts import Alert, load_alerts
 from desktop_app.chart_marks import CROWDED, MARK_KINDS, ChartMark, ReportMark, past_marks, report_mark
 from desktop_app.order_rows import count_waiting
+from desktop_app.overlays import Overlay, load_overlays
 from desktop_app.settings import Settings
-from desktop_app.store import load_watchlist
+from desktop_app.store import load_holdings, load_watchlist
 from desktop_app.todays_share import LATEST, Bar, adjusted, in_currency, later_splits, load_splits
 from desktop_app.track_record import TrackRecord, track_record
 from desktop_app.words import (
@@ -95,6 +96,8 @@ class Snapshot:
     words: ForecastWords | None
     track: TrackRecord
     alerts: tuple[Alert, ...]
+    overlays: tuple[Overlay, ...] = ()
+    cost: float | None = None
 
     @property
     def scorer(self) -> str:
@@ -264,8 +267,18 @@ def _watch_row(
     )
 
 
-def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None = None) -> Snapshot | None:
-    """Return everything known about a ticker, or None where it has no prices."""
+def load_snapshot(
+    db: sqlite3.Connection,
+    ticker: str,
+    settings: Settings | None = None,
+    wanted: Collection[str] = (),
+    *,
+    as_known: bool = True,
+) -> Snapshot | None:
+    """Return everything known about a ticker, or None where it has no prices.
+
+    ``wanted`` and ``as_known`` choose the overlays (see desktop_app.overlays.load_overlays).
+    """
     settings = settings or Settings()
     rows = load_bars(db, LATEST, [ticker])
     if not rows:
@@ -306,6 +319,8 @@ def load_snapshot(db: sqlite3.Connection, ticker: str, settings: Settings | None
         words=forecast_in_words(ticker, forecasts, track.skilled, sessions[-1], next_report(report)),
         track=track,
         alerts=alerts,
+        overlays=load_overlays(db, bars, instants, wanted, as_known=as_known) if wanted else (),
+        cost=next((held.cost for held in load_holdings(db) if held.ticker == ticker), None),
     )
 
 
@@ -380,6 +395,12 @@ def legend(
     )
     if means:
         parts.append(f"mean of {means} sessions")
+    for overlay in dict.fromkeys((one.title, one.scale, one.note) for one in snapshot.overlays):
+        title, scale, note = overlay
+        how = " from the left edge" if scale == "rebased" else ""
+        sign = {"price": "··", "rebased": "—", "own": "—"}[scale]
+        colour = f' style="color:{mark}"' if scale == "rebased" else ""
+        parts.append(f"<span{colour}>{sign} {note or title + how}</span>")
     if snapshot.forecasts:
         parts.append(f'<span style="color:{fan}">◢ forecast: median, 50, 80, 95 %</span>')
     if snapshot.next_report is not None:
@@ -403,7 +424,7 @@ def strip_note(snapshot: Snapshot) -> str:
     """Return what the two lower strips show."""
     adjusted = any(mark.kind == "split" for mark in snapshot.marks)
     below = (
-        "positive up and negative down.  Click a day to read them."
+        "positive up, negative down; click a day to read them."
         if snapshot.scorer
         else "none are stored for this ticker."
     )

@@ -23,6 +23,8 @@ def main() -> int:
     parser.add_argument("--day", default="", help="the session whose posts to show")
     parser.add_argument("--page", default="market", help="a page's name in desktop_app/gui/pages.py")
     parser.add_argument("--range", choices=("1M", "3M", "6M", "1Y", "5Y", "All"), default="6M")
+    parser.add_argument("--lines", default="", help="as in desktop_app/overlays.py: band,compare,macro:DGS10")
+    parser.add_argument("--log", action="store_true", help="prices on a logarithmic scale")
     parser.add_argument("--size", default="1400x900")
     options = parser.parse_args()
 
@@ -47,6 +49,8 @@ def main() -> int:
         if options.ticker and ticker != options.ticker:
             window.desk.choose_ticker(options.ticker)
             return
+        market.chart.logarithmic.setChecked(options.log)
+        market.chart.show_lines(options.lines.split(","))
         for button in market.chart.findChildren(QPushButton):
             if button.text() == options.range:
                 button.click()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
@@ -22,6 +22,7 @@ from desktop_app.chart_marks import MARK_KINDS
 from desktop_app.gui.charts.price_chart import PriceChart
 from desktop_app.gui.tables import EmptyState, label, set_role
 from desktop_app.gui.theme import Theme
+from desktop_app.overlays import INDICATORS
 from desktop_app.pointer import chart_in_words, describe_bar, describe_price, happened_near
 from desktop_app.snapshot import Snapshot, legend, strip_note
 from desktop_app.words import money, percent
@@ -41,9 +42,11 @@ class ChartPanel(QFrame):
     """Heading, legend and chart; an empty state while there is no ticker."""
 
     day_chosen = Signal(int)
+    overlays_wanted = Signal()  # other lines were chosen: they are to be read
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, macro_series: Sequence[str] = ()) -> None:
         super().__init__()
+        self._macro_series = tuple(macro_series)
         self.setProperty("role", "panel")
         self._snapshot: Snapshot | None = None
         self._detail = 1
@@ -100,8 +103,33 @@ class ChartPanel(QFrame):
             action.setChecked(True)
             action.toggled.connect(self._show_marks)
             self._kinds[kind] = action
+        menu.addSeparator()
+        self._lines: dict[str, QAction] = {
+            name: self._line_action(menu, title) for name, title in INDICATORS.items()
+        }
+        macro = menu.addMenu("Macro series")
+        self.as_known = self._line_action(macro, "As known on each day")
+        self.as_known.setChecked(True)
+        macro.addSeparator()
+        for series in self._macro_series:
+            self._lines[f"macro:{series}"] = self._line_action(macro, series)
         button.setMenu(menu)
         return button
+
+    def _line_action(self, menu: QMenu, title: str) -> QAction:
+        action = menu.addAction(title)
+        action.setCheckable(True)
+        action.toggled.connect(lambda _on: self.overlays_wanted.emit())
+        return action
+
+    def shown_lines(self) -> list[str]:
+        """Return the names of the lines that the person wants over the prices."""
+        return [name for name, action in self._lines.items() if action.isChecked()]
+
+    def show_lines(self, names: Collection[str]) -> None:
+        """Choose lines as if in the menu."""
+        for name, action in self._lines.items():
+            action.setChecked(name in names)
 
     def shown_kinds(self) -> list[str]:
         """Return the kinds of marks that the person wants to see."""
@@ -130,6 +158,13 @@ class ChartPanel(QFrame):
             button.clicked.connect(lambda _=False, chosen=sessions: self._show_range(chosen))
             self._ranges.addButton(button)
             row.addWidget(button)
+        self.logarithmic = QPushButton("Log")
+        self.logarithmic.setProperty("role", "range")
+        self.logarithmic.setCheckable(True)
+        self.logarithmic.setAccessibleName("Logarithmic scale")
+        self.logarithmic.setToolTip("Logarithmic scale: equal distances are equal percentages")
+        self.logarithmic.toggled.connect(self.chart.show_logarithmic)
+        row.addWidget(self.logarithmic)
 
     def show_snapshot(self, snapshot: Snapshot | None) -> None:
         """Show a ticker; None: say that it has no prices."""

@@ -42,17 +42,21 @@ class MarketPage(Page):
         self.snapshot: Snapshot | None = None
         self._wanted_session = ""
         self._ticker_out_of_date = True
+        self._built = False
         self.read_again()  # the thread reads while the widgets are built
         self._build(desk.theme)
+        self._built = True
         self.watchlist.ticker_chosen.connect(desk.choose_ticker)
         self.chart.day_chosen.connect(self._read_day)
+        self.chart.overlays_wanted.connect(self._follow_lines)
         self.forecast.train_asked.connect(lambda: desk.start(("train",), ("refresh",)))
         desk.ticker_changed.connect(self._follow_ticker)
         desk.work_changed.connect(lambda working: self.forecast.empty.button.setEnabled(not working))
         QShortcut(QKeySequence("Ctrl+F"), self, self.watchlist.search.setFocus)
 
     def _build(self, theme: Theme) -> None:
-        self.watchlist, self.chart = WatchlistPanel(theme), ChartPanel(theme)
+        self.watchlist = WatchlistPanel(theme)
+        self.chart = ChartPanel(theme, self.desk.settings.macro_series)
         self.forecast, self.posts = ForecastPanel(), PostsPanel()
         self._middle = QSplitter(Qt.Orientation.Vertical)
         self._middle.addWidget(self.chart)
@@ -97,6 +101,16 @@ class MarketPage(Page):
         else:
             self._out_of_date = True
 
+    def _lines(self) -> list[str]:
+        return self.chart.shown_lines() if self._built else []
+
+    def _as_known(self) -> bool:
+        return self.chart.as_known.isChecked() if self._built else True
+
+    def _follow_lines(self) -> None:
+        self._ticker_out_of_date = True
+        self._read_ticker()
+
     def _read_ticker(self) -> None:
         if self.desk.ticker and self._ticker_out_of_date:
             self._ticker_out_of_date = False
@@ -105,6 +119,8 @@ class MarketPage(Page):
                 ticker=self.desk.ticker,
                 settings=self.desk.settings,
                 session=self._wanted_session,
+                lines=tuple(self._lines()),
+                as_known=self._as_known(),
             )
             self.desk.read("ticker", job, lambda found: self._show_snapshot(*found))
 
@@ -145,6 +161,8 @@ class MarketPage(Page):
         state.setValue("market/columns", self._columns.saveState())
         state.setValue("market/rows", self._middle.saveState())
         state.setValue("market/marks", " ".join(self.chart.shown_kinds()))
+        state.setValue("market/lines", " ".join(self.chart.shown_lines()))
+        state.setValue("market/log", "yes" if self.chart.logarithmic.isChecked() else "no")
 
     def recall(self, state: QSettings) -> None:
         for name, splitter in (("market/columns", self._columns), ("market/rows", self._middle)):
@@ -154,13 +172,20 @@ class MarketPage(Page):
         kinds = state.value("market/marks")
         if isinstance(kinds, str):
             self.chart.show_kinds(kinds.split())
+        self.chart.show_lines(str(state.value("market/lines", "")).split())
+        self.chart.logarithmic.setChecked(state.value("market/log") == "yes")
 
 
 def _ticker_with_posts(
-    db: sqlite3.Connection, ticker: str, settings: Settings, session: str
+    db: sqlite3.Connection,
+    ticker: str,
+    settings: Settings,
+    session: str,
+    lines: tuple[str, ...],
+    as_known: bool,
 ) -> tuple[Snapshot | None, str, Said]:
     """Return a ticker with the posts of a session, or of the newest day that has any, in one answer."""
-    snapshot = load_snapshot(db, ticker, settings)
+    snapshot = load_snapshot(db, ticker, settings, lines, as_known=as_known)
     if snapshot is None:
         return None, session, ("", [])
     position = snapshot.position(session) if session else snapshot.last_day_with_posts()

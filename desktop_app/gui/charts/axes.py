@@ -66,20 +66,44 @@ class SessionAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 class AmountAxis(pg.AxisItem):  # type: ignore[misc]
-    """Prices or counts, written as people read them."""
+    """Prices or counts, written as people read them; ``logarithmic``: places are decimal logarithms."""
 
     def __init__(self, *, counts: bool = False) -> None:
         super().__init__("left")
         self._counts = counts
+        self.logarithmic = False
         self.setWidth(LEFT_AXIS_WIDTH)
         if counts:
             self.setStyle(textFillLimits=[(0, 0.6)], maxTickLevel=0)
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        if self.logarithmic:
+            prices = round_prices(10**minVal, 10**maxVal, max(2, int(size / 45)))
+            return [(prices[1] - prices[0] if len(prices) > 1 else 1.0, [math.log10(one) for one in prices])]
         levels: list[tuple[float, list[float]]] = super().tickValues(minVal, maxVal, size)
         return [level for level in levels if not self._counts or level[0] >= 1]
 
     def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
+        if self.logarithmic:
+            return [f"{10**value:,.2f}" if 10**value < 10 else f"{10**value:,.0f}" for value in values]
         if self._counts:
             return [short_count(abs(value)) for value in values]
         return [f"{value:,.2f}" if spacing < 1 else f"{value:,.0f}" for value in values]
+
+
+def round_prices(low: float, high: float, most: int) -> list[float]:
+    """Return round prices between two: even steps within a factor of four, else those of each decade."""
+    if high < 4 * low:
+        step = next(
+            mantissa * 10.0**power
+            for power in range(-4, 8)
+            for mantissa in (1, 2, 5)
+            if (high - low) / (mantissa * 10.0**power) <= most
+        )
+        return [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for mantissas in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1,)):
+        found = [m * 10.0**d for d in decades for m in mantissas if low <= m * 10.0**d <= high]
+        if len(found) <= most:
+            break
+    return found

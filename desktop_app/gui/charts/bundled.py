@@ -106,31 +106,65 @@ class CandleItem(BundledItem):
 
 
 class AverageItem(BundledItem):
-    """A moving average: one point a candle, none where there is no value yet."""
+    """A line over the prices: one point a candle, none where there is no value yet."""
 
-    def __init__(self, theme: Theme, values: Sequence[float], pen: QPen) -> None:
+    def __init__(self, theme: Theme, values: FloatArray, pen: QPen) -> None:
         super().__init__(theme)
-        self._values = np.array(values)
+        self._values = values
         self._pen = pen
-        known = self._values[np.isfinite(self._values)]
-        low, high = float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
+        known = values[np.isfinite(values)]
         if len(known):
-            self._bounds = QRectF(0, low, len(self._values), max(high - low, 1e-9))
+            low, high = float(known.min()), float(known.max())
+            self._bounds = QRectF(0, low, len(values), max(high - low, 1e-9))
 
     def paint(self, painter: QPainter, *_: Any) -> None:
         first, last, size = self._visible(len(self._values))
         positions = np.arange(first - first % size + size - 1, min(last + size, len(self._values)), size)
         positions = positions[np.isfinite(self._values[positions])]
+        if not len(positions):
+            return
+        heights = self._heights(positions)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(self._pen)
-        painter.drawPolyline(
-            QPolygonF(
-                [
-                    QPointF(x, y)
-                    for x, y in zip(positions.tolist(), self._values[positions].tolist(), strict=True)
-                ]
-            )
-        )
+        points = [QPointF(x, y) for x, y in zip(positions.tolist(), heights.tolist(), strict=True)]
+        painter.drawPolyline(QPolygonF(points))
+
+    def _heights(self, positions: NDArray[np.int64]) -> FloatArray:
+        """Return where on the axis of prices the values at some bars stand."""
+        heights: FloatArray = self._values[positions]
+        return heights
+
+
+class RebasedItem(AverageItem):
+    """Another price, multiplied so that it meets this one at the left edge; both as drawn."""
+
+    def __init__(
+        self, theme: Theme, values: FloatArray, pen: QPen, price: FloatArray, *, logarithmic: bool
+    ) -> None:
+        super().__init__(theme, values, pen)
+        self._price, self._logarithmic = price, logarithmic
+        self._bounds = QRectF(0, float(price.min()) - 1e3, len(values), 2e3 + float(price.max()))
+
+    def _heights(self, positions: NDArray[np.int64]) -> FloatArray:
+        own, start = super()._heights(positions), positions[0]
+        if self._logarithmic:
+            return own + float(self._price[start] - self._values[start])
+        return own * float(self._price[start] / self._values[start])
+
+
+class OwnScaleItem(AverageItem):
+    """A series of another unit, fitted to the height of what is visible."""
+
+    def __init__(self, theme: Theme, values: FloatArray, pen: QPen, price: FloatArray) -> None:
+        super().__init__(theme, values, pen)
+        self._bounds = QRectF(0, float(price.min()) - 1e3, len(values), 2e3 + float(price.max()))
+
+    def _heights(self, positions: NDArray[np.int64]) -> FloatArray:
+        low, high = map(float, self.getViewBox().viewRange()[1])
+        values = super()._heights(positions)
+        least = float(values.min())
+        reach = float(values.max()) - least or 1.0
+        return low + (high - low) * (0.08 + 0.84 * (values - least) / reach)
 
 
 class VolumeItem(BundledItem):

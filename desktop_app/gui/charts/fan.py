@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyqtgraph as pg
@@ -27,13 +27,15 @@ class FanItem(pg.GraphicsObject):  # type: ignore[misc]
         self._bounds = QRectF()
         self.low, self.high, self.right = math.nan, math.nan, 0
 
-    def show_forecasts(self, forecasts: Sequence[PriceForecast], position: int) -> None:
-        """Draw forecasts made at the bar of an index."""
+    def show_forecasts(
+        self, forecasts: Sequence[PriceForecast], position: int, place: Callable[[float], float] = float
+    ) -> None:
+        """Draw forecasts made at the bar of an index; ``place`` tells where a price stands on the axis."""
         self.prepareGeometryChange()
         self._picture, self._bounds = QPicture(), QRectF()
         self.low, self.high, self.right = math.nan, math.nan, position
         if forecasts:
-            self._draw(sorted(forecasts, key=lambda forecast: forecast.horizon), position)
+            self._draw(sorted(forecasts, key=lambda forecast: forecast.horizon), position, place)
         self.update()
 
     def boundingRect(self) -> QRectF:
@@ -42,25 +44,27 @@ class FanItem(pg.GraphicsObject):  # type: ignore[misc]
     def paint(self, painter: QPainter, *_: Any) -> None:
         self._picture.play(painter)
 
-    def _draw(self, forecasts: Sequence[PriceForecast], position: int) -> None:
-        start = forecasts[0].last_close
+    def _draw(
+        self, forecasts: Sequence[PriceForecast], position: int, place: Callable[[float], float]
+    ) -> None:
+        start = place(forecasts[0].last_close)
         x = [position, *(position + forecast.horizon for forecast in forecasts)]
         painter = QPainter(self._picture)
         painter.setPen(Qt.PenStyle.NoPen)
         for lower, upper, opacity in BANDS:
-            lows = [start, *(forecast.price_at(lower) for forecast in forecasts)]
-            highs = [start, *(forecast.price_at(upper) for forecast in forecasts)]
+            lows = [start, *(place(forecast.price_at(lower)) for forecast in forecasts)]
+            highs = [start, *(place(forecast.price_at(upper)) for forecast in forecasts)]
             corners = [*zip(x, lows, strict=True), *reversed(list(zip(x, highs, strict=True)))]
             painter.setBrush(faint(self.theme.fan, opacity))
             painter.drawPolygon(QPolygonF([QPointF(*corner) for corner in corners]))
         pen = QPen(QColor(self.theme.fan), 2)
         pen.setCosmetic(True)
         painter.setPen(pen)
-        median = [start, *(forecast.price_at(0.50) for forecast in forecasts)]
+        median = [start, *(place(forecast.price_at(0.50)) for forecast in forecasts)]
         painter.drawPolyline(QPolygonF([QPointF(*point) for point in zip(x, median, strict=True)]))
         painter.end()
         lowest, highest = BANDS[0][:2]
-        self.low = min(forecast.price_at(lowest) for forecast in forecasts)
-        self.high = max(forecast.price_at(highest) for forecast in forecasts)
+        self.low = min(place(forecast.price_at(lowest)) for forecast in forecasts)
+        self.high = max(place(forecast.price_at(highest)) for forecast in forecasts)
         self.right = x[-1]
         self._bounds = QRectF(position, self.low, x[-1] - position, self.high - self.low)

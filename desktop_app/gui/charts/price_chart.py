@@ -17,6 +17,9 @@ from desktop_app.gui.charts.axes import AmountAxis, SessionAxis
 from desktop_app.gui.charts.bundled import (
     AverageItem,
     CandleItem,
+    FloatArray,
+    OwnScaleItem,
+    RebasedItem,
     SentimentItem,
     VolumeItem,
     sessions_per_candle,
@@ -25,8 +28,11 @@ from desktop_app.gui.charts.fan import FanItem
 from desktop_app.gui.charts.marks import MarksItem
 from desktop_app.gui.charts.pens import faint, line
 from desktop_app.gui.theme import Theme
+from desktop_app.overlays import Overlay
 from desktop_app.snapshot import Snapshot
+from desktop_app.words import money
 
+LEAST_PRICE = 1e-6  # USD; what a logarithm is taken of at least
 ROOM_RIGHT = 7  # bars left free behind the fan
 CAPTION_WIDTH = 76  # pixels
 VOLUME_SHARE, SENTIMENT_SHARE = 18, 20  # of 100 parts of the height
@@ -45,6 +51,8 @@ class PriceChart(QWidget):
         self.theme = theme
         self._snapshot: Snapshot | None = None
         self._lows = self._highs = self._volume = np.empty(0)
+        self._closes = np.empty(0)
+        self.logarithmic = False
         self._size = 0
         self._kinds = frozenset(MARK_KINDS)
         layout = QVBoxLayout(self)
@@ -105,6 +113,18 @@ class PriceChart(QWidget):
         ]
         self._level = pg.InfiniteLine(angle=0, pen=line(theme.muted, Qt.PenStyle.DashLine))
         self._level.hide()
+        self._cost = pg.InfiniteLine(
+            angle=0,
+            pen=line(theme.accent, Qt.PenStyle.DashLine, 1.4),
+            label="my cost",
+            labelOpts={
+                "position": 0.04,
+                "color": theme.accent,
+                "fill": faint(theme.panel, 220),
+                "anchors": [(0, 1), (0, 1)],
+            },
+        )
+        self._cost.hide()
         self._chosen = [
             pg.LinearRegionItem((0, 0), movable=False, brush=faint(theme.accent, 45), pen=pg.mkPen(None))
             for _ in range(3)
@@ -117,6 +137,7 @@ class PriceChart(QWidget):
                 plot.addItem(item, ignoreBounds=True)
         for item in (
             self._fan, self._candles, self._marks, self._now, self._report, self._report_caption, self._level,
+            self._cost,
         ):  # fmt: skip
             self._price.addItem(item, ignoreBounds=True)
         self._volumes.addItem(self._columns, ignoreBounds=True)
@@ -132,17 +153,19 @@ class PriceChart(QWidget):
         """Draw a ticker."""
         self._snapshot = snapshot
         bars = snapshot.bars
-        ohlc = np.array([(bar.open, bar.high, bar.low, bar.close) for bar in bars])
-        self._lows, self._highs = ohlc[:, 2], ohlc[:, 1]
+        traded = np.array([(bar.open, bar.high, bar.low, bar.close) for bar in bars])
+        ohlc = self._places(traded)
+        self._lows, self._highs, self._closes = ohlc[:, 2], ohlc[:, 1], ohlc[:, 3]
         self._volume = np.array([bar.volume for bar in bars])
         self._axis.show_sessions([bar.session for bar in bars], snapshot.target_positions())
         self._candles.show_bars(ohlc)
         self._columns.show_volume(self._volume, ohlc[:, 0], ohlc[:, 3])
         self._days.show_days(snapshot.sentiment.get(snapshot.scorer, ()))
-        self._fan.show_forecasts(snapshot.forecasts, snapshot.forecast_position)
+        self._fan.show_forecasts(snapshot.forecasts, snapshot.forecast_position, self._place)
         self._now.setPos(snapshot.forecast_position)
         self._show_report(snapshot.next_report)
         self._show_averages(snapshot)
+        self._show_cost(snapshot.cost)
         self._draw_marks(snapshot)
         self.choose_day(-1)
         right = max(len(bars) - 1, self._fan.right) + ROOM_RIGHT
@@ -191,11 +214,48 @@ class PriceChart(QWidget):
         self._averages = []
         for position, (_, values) in enumerate(sorted(snapshot.averages.items())):
             colour = self.theme.averages[position % len(self.theme.averages)]
-            pen = QPen(QColor(colour), 1.4, AVERAGE_STYLES[position % len(AVERAGE_STYLES)])
-            pen.setCosmetic(True)
-            line = AverageItem(self.theme, values, pen)
-            self._price.addItem(line, ignoreBounds=True)
-            self._averages.append(line)
+            pen = line(colour, AVERAGE_STYLES[position % len(AVERAGE_STYLES)], 1.4)
+            self._add_line(AverageItem(self.theme, self._places(np.array(values)), pen))
+        for overlay in snapshot.overlays:
+            self._add_line(self._overlay(overlay))
+
+    def _add_line(self, item: AverageItem) -> None:
+        self._price.addItem(item, ignoreBounds=True)
+        self._averages.append(item)
+
+    def _overlay(self, overlay: Overlay) -> AverageItem:
+        values = np.array(overlay.values)
+        if overlay.scale == "own":
+            return OwnScaleItem(self.theme, values, line(self.theme.text, width=1.2), self._closes)
+        if overlay.scale == "rebased":
+            pen = line(self.theme.warning, width=1.6)
+            return RebasedItem(
+                self.theme, self._places(values), pen, self._closes, logarithmic=self.logarithmic
+            )
+        return AverageItem(self.theme, self._places(values), line(self.theme.muted, Qt.PenStyle.DotLine, 1.2))
+
+    def _show_cost(self, cost: float | None) -> None:
+        self._cost.setVisible(cost is not None)
+        if cost is not None:
+            self._cost.setPos(self._place(cost))
+            self._cost.label.setFormat(f"my cost {money(cost)}")
+
+    def show_logarithmic(self, logarithmic: bool) -> None:
+        """Draw prices on a logarithmic scale (equal distances are equal percentages), or on a plain one."""
+        self.logarithmic = logarithmic
+        self._price.getAxis("left").logarithmic = logarithmic
+        if self._snapshot is not None:
+            view = self._price.getViewBox().viewRange()[0]
+            self.show_snapshot(self._snapshot)
+            self._price.setXRange(*view, padding=0)
+            self._fit_heights()
+
+    def _places(self, prices: FloatArray) -> FloatArray:
+        """Return where prices stand on the axis."""
+        return np.log10(np.maximum(prices, LEAST_PRICE)) if self.logarithmic else prices
+
+    def _place(self, price: float) -> float:
+        return math.log10(max(price, LEAST_PRICE)) if self.logarithmic else price
 
     def _show_report(self, report: ReportMark | None) -> None:
         """Mark the session of the fan that is expected to react to the next earnings report."""
@@ -224,7 +284,7 @@ class PriceChart(QWidget):
                 and right >= self._snapshot.forecast_position
             ):
                 low, high = min(low, self._fan.low), max(high, self._fan.high)
-            room = max(high - low, high * 1e-4) * 0.07
+            room = max(high - low, abs(high) * 1e-4) * 0.07
             self._price.setYRange(low - room, high + room, padding=0)
             self._report_caption.setPos(self._report.value(), low - room)
             beside = (right - self._report.value()) / (right - left) * self._price.getViewBox().width()
@@ -253,7 +313,7 @@ class PriceChart(QWidget):
             cursor.setPos(position)
         self._level.setVisible(not math.isnan(price))
         if not math.isnan(price):
-            self._level.setPos(price)
+            self._level.setPos(self._place(price))
         self.hovered.emit(position, price)
 
     def _place_of(self, point: QPointF) -> tuple[int, float]:
@@ -265,4 +325,6 @@ class PriceChart(QWidget):
         position = round(place.x())
         if not 0 <= position <= max(len(self._snapshot.bars), self._fan.right + ROOM_RIGHT):
             return -1, math.nan
-        return position, place.y() if box.sceneBoundingRect().contains(point) else math.nan
+        if not box.sceneBoundingRect().contains(point):
+            return position, math.nan
+        return position, 10 ** place.y() if self.logarithmic else place.y()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,12 @@ from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
+from collectors.store import save_price_bars
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.theme import apply_theme, theme_named
 from desktop_app.settings import Settings
-from desktop_app.store import DATABASE_NAME
-from tests.desktop_app.facts import fill_home
+from desktop_app.store import DATABASE_NAME, open_home, save_holding
+from tests.desktop_app.facts import NOW, bars_of, fill_home
 from tests.desktop_app.gui.at_window import market, open_alerts, script, shown
 
 
@@ -283,3 +286,50 @@ def test_the_windows_process_never_loads_the_model_or_a_web_client(tmp_path: Pat
         [sys.executable, "-c", text, str(home)], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.stdout.strip(), done.returncode) == ("0 []", 0), done.stderr
+
+
+def test_lines_are_chosen_in_the_menu_read_anew_and_remembered(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    home = fill_home(tmp_path)
+    with closing(open_home(home)) as db:
+        save_price_bars(db, bars_of("SPY"), NOW)
+    first = open_window(home)
+    shown(qtbot, first, "AAA")
+    with qtbot.waitSignal(market(first).ticker_shown):
+        market(first).chart.show_lines(["compare"])
+    snapshot = market(first).snapshot
+    assert snapshot is not None
+    assert [line.name for line in snapshot.overlays] == ["compare"]
+    market(first).chart.grab()
+    first.close()
+    second = open_window(home)
+    assert market(second).chart.shown_lines() == ["compare"]
+
+
+def test_a_logarithmic_scale_reads_the_same_price_under_the_pointer(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    chart = market(window).chart
+    chart.logarithmic.setChecked(True)
+    box = chart.chart._price.getViewBox()
+    chart.chart._hover(box.mapViewToScene(QPointF(30, math.log10(60.6))))
+    assert "(20 sessions ahead): 50 % to end below, 50 % above" in chart.said()
+    assert chart.said().startswith("$60.60 at the close")
+
+
+def test_what_the_shares_cost_stands_on_the_chart(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    home = fill_home(tmp_path)
+    with closing(open_home(home)) as db:
+        save_holding(db, "AAA", 10, 58.0, NOW)
+    window = open_window(home)
+    shown(qtbot, window, "AAA")
+    assert market(window).chart.chart._cost.isVisible()
+    assert market(window).chart.chart._cost.value() == 58.0
+    window.desk.choose_ticker("BBB")
+    shown(qtbot, window, "BBB")
+    assert not market(window).chart.chart._cost.isVisible()

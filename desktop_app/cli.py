@@ -21,6 +21,7 @@ from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
 from desktop_app.commands.account import account
+from desktop_app.commands.alerts import alerts
 from desktop_app.commands.explain import explain
 from desktop_app.commands.journal import journal
 from desktop_app.commands.orders import orders
@@ -824,6 +825,7 @@ def schedule_in_words(holder: object | None) -> str:
 
 barograph.add_command(account)
 barograph.add_command(journal)
+barograph.add_command(alerts)
 barograph.add_command(orders)
 barograph.add_command(portfolio)
 barograph.add_command(risk)

@@ -728,6 +728,7 @@ def serve(context: Context, tell: Progress) -> dict[str, Any]:
     from desktop_app.daily import quote_watch, react_to_quotes
 
     with holding(context.home, SCHEDULE, "barograph serve", wait_s=GLANCE_S):
+        choices.open_home(context.home).close()  # upgraded once, before two threads open it
         schedule = Schedule(
             lambda: daily_jobs(context.home, tell),
             lambda: choices.open_home_to_collect(context.home, utc_now()),

@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
+from websockets.sync.server import ServerConnection
 
 from collectors.errors import RetryLater, SourceChanged, StorageError
 from collectors.market_calendar import instant
+from collectors.quote_stream import QuoteStream
 from collectors.quote_watch import QuoteWatch, watching
 from collectors.records import JobRun, Quote
 from collectors.store import load_job_runs, load_latest_quotes, load_quotes, open_database, save_quotes
+from tests.collectors.test_quote_stream import pricing, streaming
 
 OPENING, CLOSE = "2020-11-27T14:30:00Z", "2020-11-27T18:00:00Z"  # half a day
 AWAY = RetryLater("Yahoo cannot be reached")
@@ -233,6 +237,40 @@ def test_old_quotes_go_when_a_session_begins(world: World, db: sqlite3.Connectio
         "2020-11-24T15:00:25Z",
         "2020-11-25T20:59:59Z",
     ]
+
+
+def test_a_price_that_is_streamed_reaches_the_listener_in_another_thread(
+    tmp_path: Path, db: sqlite3.Connection
+) -> None:
+    """The whole of it with the real socket, on a clock that stands still within a session."""
+    told, heard = list[Quote](), Event()
+
+    def talk(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.send(pricing("KO", 53.25, at_ms=1606489199000))
+        for _ in connection:  # until the other end closes it
+            pass
+
+    def listen(db: sqlite3.Connection, quotes: Sequence[Quote]) -> None:
+        told.extend(quotes)
+        heard.set()
+
+    now = "2020-11-27T15:00:00Z"
+    with streaming(talk) as url:
+        watch = QuoteWatch(
+            lambda: "stream",
+            lambda db: ["KO"],
+            lambda: open_database(tmp_path / "facts.db"),
+            on_quotes=listen,
+            clock=lambda: now,
+            fetch=lambda tickers, now: [],
+            stream=QuoteStream(url, clock=lambda: now),
+        )
+        with watching(watch):
+            assert heard.wait(10)
+    assert told == [Quote("KO", 53.25, "2020-11-27T14:59:59Z", "yahoo_stream", now)]
+    assert load_quotes(db, "KO", "") == told
+    assert runs(db) == [("done", 1, "quotes of 1 of 1 tickers")]
 
 
 def test_a_watch_in_the_background_ends_when_it_is_told(world: World, db: sqlite3.Connection) -> None:

@@ -48,7 +48,7 @@ from fusion_model.store import last_forecast_session, load_forecasts  # noqa: E4
 
 SPANS = {"development": ("2012-01-01", "2016-12-31"), "test": ("2017-01-01", "2021-12-31")}
 MODELS = (FUSION_MODEL, "gjr_garch_fhs", "historical_simulation")
-COPULA_SESSIONS = (250, 500, 1000, 2500)
+COPULA_SESSIONS = (500, 1000, 2500)
 COPULA_OF_TEN_YEARS = 2500  # sessions that each stock of the tested portfolio has before: no gap to fill
 
 
@@ -57,27 +57,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("part", choices=sorted(PARTS))
     parser.add_argument("home", type=Path)
-    parser.add_argument("walk", type=Path, nargs="?")
+    parser.add_argument("walk", type=Path, nargs="*")
     parser.add_argument("--span", choices=sorted(SPANS), default="development")
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--horizons", default="1,5,20")
     parser.add_argument("--no-portfolio", action="store_true")
     options = parser.parse_args()
-    if options.part in ("tests", "copula", "drawdown") and options.walk is None:
+    if options.part in ("tests", "copula", "drawdown") and not options.walk:
         parser.error(f"{options.part} reads a backtest's CSV")
     PARTS[options.part](options)
 
 
-def read_walk(file: Path, models: Sequence[str], horizons: Sequence[int], span: str) -> BacktestTable:
-    """Read some models of a long backtest, of one span, without what has not come true."""
+def read_walk(
+    files: Sequence[Path], models: Sequence[str], horizons: Sequence[int], span: str
+) -> BacktestTable:
+    """Read some models of a long backtest (one file or several), of one span, where it has come true."""
     first, last = SPANS[span]
     text = ["model", "ticker", "as_of_session"]
     wanted = [*text, "horizon", "last_close", *QUANTILE_NAMES, "mean", "prob_up", "realised"]
     parts = []
-    for part in pd.read_csv(file, usecols=wanted, dtype=dict.fromkeys(text, "category"), chunksize=400_000):
-        kept = part["model"].isin(models) & part["horizon"].isin(horizons) & part["realised"].notna()
-        session = part["as_of_session"].astype(str)
-        parts.append(part[kept & (session >= first) & (session <= last)])
+    for file in files:
+        kinds = dict.fromkeys(text, "category")
+        for part in pd.read_csv(file, usecols=wanted, dtype=kinds, chunksize=400_000):
+            kept = part["model"].isin(models) & part["horizon"].isin(horizons) & part["realised"].notna()
+            session = part["as_of_session"].astype(str)
+            parts.append(part[kept & (session >= first) & (session <= last)])
     frame = pd.concat(parts, ignore_index=True)
     return BacktestTable(
         **{name: frame[name].astype(object).to_numpy() for name in text},

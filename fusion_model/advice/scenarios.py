@@ -253,6 +253,13 @@ def returns_at(quantiles: FloatArray, place: IndexArray) -> FloatArray:
     return np.ascontiguousarray(np.take_along_axis(grid, place, axis=1).T)
 
 
+def portfolio_at(quantiles: FloatArray, place: IndexArray) -> FloatArray:
+    """Return (S,) simple returns of equal weights, at places (N, S) of log returns (N, Q)."""
+    S = place.shape[1]
+    grid = np.expm1(value_at(quantiles, (np.arange(S) + 0.5) / S))
+    return np.asarray(np.take_along_axis(grid, place, axis=1).mean(axis=0))
+
+
 def _checked(chosen: Sequence[Forecast], horizon: int) -> tuple[str, ...]:
     tickers = tuple(forecast.ticker for forecast in chosen)
     sessions = sorted({forecast.as_of_session for forecast in chosen})

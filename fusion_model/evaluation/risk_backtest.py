@@ -19,7 +19,7 @@ from fusion_model.advice.scenarios import (
     COPULA_SESSIONS,
     copula_draws,
     past_outcomes,
-    returns_at,
+    portfolio_at,
     standardised_outcomes,
 )
 from fusion_model.advice.tails import expected_shortfall, sample_value_at_risk, value_at_risk, worst_count
@@ -34,6 +34,7 @@ SHARES = (BAD, WORST)
 SIMULATIONS = 1000
 PORTFOLIO_SCENARIOS = 4000
 MIN_TESTED = 50  # sessions; below that no test says anything
+COPULA_STEP = 5  # tested sessions between two readings of how stocks move together; ten years change slowly
 MIN_HISTORY = 1000  # sessions that a stock of the tested portfolio has at its first forecast
 OWN_PAST, PAST_SESSIONS = "own_past_250", 250  # of the portfolio itself: what banks do, and no joint forecast
 EQUAL_WEIGHTS = "portfolio of equal weights"
@@ -222,11 +223,12 @@ def judge_equal_weights(
         came = np.empty(len(sessions))
         for place, session in enumerate(sessions):
             stop = panel.position(session) + 1
-            _, past = past_outcomes(outcomes[:stop], panel.tickers, tickers, copula_sessions, seed)
-            _, places = copula_draws(past, scenarios, seed)
+            if place % COPULA_STEP == 0:
+                _, past = past_outcomes(outcomes[:stop], panel.tickers, tickers, copula_sessions, seed)
+                _, places = copula_draws(past, scenarios, seed)
             for model in models:
                 own = [row_of[model, session, ticker] for ticker in tickers]
-                returns[model].append(returns_at(table.quantiles[own], places).mean(axis=1))
+                returns[model].append(portfolio_at(table.quantiles[own], places))
             returns[OWN_PAST].append(own_past[stop - PAST_SESSIONS : stop])
             came[place] = np.expm1(table.realised[own]).mean()
             if place % 20 == 19 or place + 1 == len(sessions):

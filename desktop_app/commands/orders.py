@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collectors.progress import Progress
     from desktop_app.order_rows import OrderRow
 
+FILLED_NEXT = "; it is filled at the next price that comes"
+SENT_NEXT = "; the next pass sends it (`barograph orders run` makes one now)"
 ID_SHOWN = 11  # characters of an order's id that tell it apart
 
 
@@ -101,7 +103,7 @@ def _decide(context: Context, order_ids: tuple[str, ...], note: str, *, approve:
         prices = latest_prices(db, {order.ticker for order in named}, now)
         entries = decide(db, named, approve=approve, note=note, now=now, prices=prices)
     for order, entry in zip(named, entries, strict=True):
-        then = "; it is filled at the next price that comes" if approve else ""
+        then = FILLED_NEXT if approve and order.account == "paper" else SENT_NEXT if approve else ""
         context.voice.say(f"{entry.decision}: {order.side} {order.shares:,.4g} {order.ticker}{then}")
     context.voice.finish({"decisions": entries})
 

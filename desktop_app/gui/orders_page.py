@@ -29,6 +29,7 @@ from desktop_app.order_rows import (
 from desktop_app.store_journal import AUTOMATIC_SWITCH, KILL_SWITCH
 from desktop_app.words import money, percent
 
+EMBEDDED = "paper"
 WAITING_COLUMNS = (
     Column[OrderRow]("Order", order_in_words, tooltip=lambda row: row.order.reason),
     Column[OrderRow]("Why", lambda row: STRATEGY_NAMES[row.order.strategy]),
@@ -189,7 +190,12 @@ class OrdersPage(Page):
         )
         self.note.clear()
         said = f"{'Approved' if approve else 'Rejected'}: {order_in_words(row)}"
-        self.desk.write("decision", decision, lambda _: self.desk.say(said))
+
+        def decided(_entries: object) -> None:
+            self.desk.say(said)
+            self._tell_broker()
+
+        self.desk.write("decision", decision, decided)
 
     def turn_automatic(self, on: bool) -> None:
         """Approve without asking from now on, or ask again."""
@@ -201,7 +207,13 @@ class OrdersPage(Page):
 
     def _turn(self, switch: str, on: bool) -> None:
         settings, now = self.desk.settings, utc_now()
-        self.desk.write("switch", lambda db: turn(db, settings, switch, on, "", now))
+        switched = partial(turn, settings=settings, switch=switch, on=on, note="", now=now)
+        self.desk.write("switch", switched, lambda _: self._tell_broker())
+
+    def _tell_broker(self) -> None:
+        """Make a pass at once where orders lie at a broker; the embedded account needs none."""
+        if self.desk.settings.broker != EMBEDDED:
+            self.desk.start(("orders", "run"))
 
     def _current(self) -> OrderRow | None:
         row = self.waiting_table.currentIndex().row()

@@ -16,7 +16,7 @@ from fusion_model import store, store_orders
 from fusion_model.advice import orders as strategies
 from fusion_model.advice.intraday import unusual_quotes
 from fusion_model.advice.order_limits import Standing, judge
-from fusion_model.advice.orders import SELL, Occasion, usd
+from fusion_model.advice.orders import SELL, Breach, Occasion, usd
 from fusion_model.findings import Forecast, Order, UnusualQuote
 from fusion_model.trading.books import load_books, session_at
 from fusion_model.trading.terms import Decision, Proposals, Reaction, Terms
@@ -106,17 +106,25 @@ def react(
         [(quote.ticker, quote.price, quote.quoted_at) for quote in newest.values()],
         strategies.day_ranges(forecasts, splits),
     )
-    wants = left and terms.paid_in and not terms.killed and strategies.PROTECTIVE in terms.strategies
-    if not wants:
+    wants = terms.paid_in and not terms.killed and strategies.PROTECTIVE in terms.strategies
+    new = _without_order(db, terms.account, left) if wants else []
+    if not new:
         return Reaction(tuple(left), unusual, Proposals(why_none=why_nothing(db, terms, closed)))
     with facts.writing(db):
         books = load_books(db, terms, now, quotes=list(newest.values()))
         standing = books.standing(session, under_way=True)
-        wanted = strategies.protect(occasion_at(terms.account, now), standing.account, left)
+        wanted = strategies.protect(occasion_at(terms.account, now), standing.account, new)
         prices = {ticker: quote.price for ticker, quote in newest.items()}
         return Reaction(
             tuple(left), unusual, save_within(db, terms, decisions, wanted, prices, standing, now)
         )
+
+
+def _without_order(db: sqlite3.Connection, account: str, left: Sequence[Breach]) -> list[Breach]:
+    """Leave out breaches that an order was proposed on before: the same side of the same session."""
+    ids = {strategies.protective_id(account, breach): breach for breach in left}
+    known = {order.order_id for order in store_orders.load_orders(db, order_ids=list(ids))}
+    return [breach for order_id, breach in ids.items() if order_id not in known]
 
 
 def quote_threshold(terms: Terms, watched: int) -> float:

@@ -323,7 +323,7 @@ def test_rebalancing_aims_at_the_newest_portfolio_of_the_chosen_method(db: sqlit
     save_portfolio(db, PortfolioFindings(run, (), weights, (), ()), EVENING)
     [order] = keep_account(db, chosen, EVENING).proposals.orders
     assert (order.ticker, order.shares) == ("KO", 60)
-    assert "the portfolio “Minimum CVaR” of 2 Jan 2020 suggests 30.0 %" in order.reason
+    assert "by the portfolio “Minimum CVaR” of 2 Jan 2020 it would be 30.0 %" in order.reason
 
 
 def test_quotes_of_the_watch_reach_the_account(db: sqlite3.Connection, tmp_path: Path) -> None:

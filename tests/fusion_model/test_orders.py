@@ -46,7 +46,7 @@ def test_a_price_below_todays_range_proposes_half_the_position_and_no_direction(
     assert (made.strategy, made.ticker, made.side, made.shares) == ("protective", "KO", "sell", 5.0)
     assert (made.price, made.proposed_at, made.valid_until) == (48.9, OCCASION.at, OCCASION.valid_until)
     assert made.reason.startswith("KO stands at $48.90, below today's range of $49.03 to $50.99")
-    assert "says nothing about where the price goes" in made.reason
+    assert "takes risk off and gains nothing" in made.reason
     assert made.range_low == pytest.approx(50 * math.exp(-0.0196), abs=1e-3)
 
 
@@ -95,7 +95,7 @@ def test_a_holding_is_brought_to_its_target_sales_first() -> None:
     prices = {"KO": 50.0, "PEP": 100.0}
     made = rebalance(OCCASION, account(), prices, {"KO": 0.2, "PEP": 0.5}, band=0.02, method="1/N", ranges={})
     assert [(one.ticker, one.side, one.shares) for one in made] == [("KO", "sell", 6), ("PEP", "buy", 5)]
-    assert made[0].reason.startswith("KO is 50.0 % of the account, and 1/N suggests 20.0 %; sell 6 shares")
+    assert made[0].reason.startswith("KO is 50.0 % of the account; by 1/N it would be 20.0 %: sell 6 shares")
 
 
 def test_a_drift_within_the_band_causes_no_trade() -> None:

@@ -32,8 +32,8 @@ Array = NDArray[np.float64]
 VALIDATION = 250  # sessions before the first forecast, on which training stops early
 STEPS = {"lstm": 500, "nhits": 500, "tft": 300}  # of training at most
 CHECK, PATIENCE = 50, 4  # steps between looks at the validation loss; looks without a better one
-REFIT = 5  # origins for which a fitted AutoETS or GARCH stands; it reads every new return all the same
-PATHS = 4000  # simulated for GARCH's sums of returns
+REFIT = 10  # sessions that a fitted AutoETS or GARCH stands for; it reads every new return all the same
+PATHS = 2000  # simulated for GARCH's sums of returns
 CENTRAL = (98, 95, 90, 80, 60, 50, 40, 20)  # ranges whose ends, with the median, are the 17 levels
 
 # What was tried on the development span. "own": each stock's returns in units of its own deviation in
@@ -274,7 +274,7 @@ def read_network(task: Task, answer: Answer, series: Series, said: Any, ahead: i
 
 
 def ask_auto_ets(task: Task, answer: Answer, window: int) -> None:
-    """Fit AutoETS to the log index of the last ``window`` sessions, anew every REFIT origins.
+    """Fit AutoETS to the log index of the last ``window`` sessions, anew every REFIT sessions.
 
     The quantiles of its level some sessions ahead, less today's level, are those of the return.
     """
@@ -282,12 +282,13 @@ def ask_auto_ets(task: Task, answer: Answer, window: int) -> None:
 
     steps = np.array(task.horizons) - 1
     for n in range(task.returns.shape[1]):
-        model = AutoETS(season_length=1)
+        model, fitted_at = AutoETS(season_length=1), -REFIT
         for o, origin in enumerate(task.origins):
             level = np.cumsum(task.returns[max(0, origin + 1 - window) : origin + 1, n])
             level -= level[-1]
-            if o % REFIT == 0:
+            if origin - fitted_at >= REFIT:
                 answer.timed("fit", lambda model=model, y=level: model.fit(y))
+                fitted_at = origin
             said = answer.timed(
                 "predict",
                 lambda model=model, y=level: model.forward(y, h=max(task.horizons), level=list(CENTRAL)),
@@ -303,7 +304,7 @@ def central_quantiles(said: dict[str, Array], steps: NDArray[np.intp]) -> Array:
 
 
 def ask_garch(task: Task, answer: Answer, window: int) -> None:
-    """Fit GARCH(1,1) to the returns of the last ``window`` sessions, anew every REFIT origins.
+    """Fit GARCH(1,1) to the returns of the last ``window`` sessions, anew every REFIT sessions.
 
     Its own ``predict`` centres the ranges on one simulated path and has none for a sum of returns. So its
     coefficients and its variance of today are taken, and PATHS paths of its own normal innovations
@@ -316,11 +317,13 @@ def ask_garch(task: Task, answer: Answer, window: int) -> None:
     shocks = np.random.default_rng(1).standard_normal((PATHS // 2, max(task.horizons)))
     shocks = np.concatenate([shocks, -shocks])
     for n in range(task.returns.shape[1]):
+        fitted_at = -REFIT
         for o, origin in enumerate(task.origins):
             y = task.returns[max(0, origin + 1 - window) : origin + 1, n]
             y = y[np.isfinite(y)]
-            if o % REFIT == 0:
+            if origin - fitted_at >= REFIT:
                 fitted = answer.timed("fit", lambda y=y: GARCH(1, 1).fit(y).model_["coeff"])
+                fitted_at = origin
 
             def quantiles(y: Array = y, fitted: Array = fitted) -> Array:
                 constant, reacts, keeps = fitted

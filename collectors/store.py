@@ -670,14 +670,15 @@ def load_read_posts(
 ) -> list[tuple[str, str, float, float, float, int]]:
     """Return (ticker, available_at, positive, neutral, negative, said) of the posts known at an instant.
 
-    ``said``: the post's text was said for the so-manieth time, by whomever and of whatever; 1 is new.
+    ``said``: the post's text was said for the so-manieth time, by whomever and of whatever; 1 is new, as
+    is a text whose hash is not stored.
     Posts that are known at the same instant come one after the other by their id.
     """
     return _select_in(
         db,
         "WITH told AS (SELECT post_id, available_at, row_number() OVER "
-        "(PARTITION BY text_hash ORDER BY available_at, post_id) AS said "
-        "FROM post_text JOIN post USING (post_id) WHERE available_at <= ?) "
+        "(PARTITION BY coalesce(text_hash, post_id) ORDER BY available_at, post_id) AS said "
+        "FROM post LEFT JOIN post_text USING (post_id) WHERE available_at <= ?) "
         "SELECT ticker, available_at, positive, neutral, negative, said FROM post_mention "
         "JOIN told USING (post_id) JOIN post_sentiment USING (post_id) WHERE scorer = ? {tickers} "
         "ORDER BY ticker, available_at, post_id",

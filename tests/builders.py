@@ -35,6 +35,13 @@ SMALL = FusionConfig(  # trains in a second or two on some tickers and years
 # Panels -------------------------------------------------------------------------------------------
 
 
+def posts_of_days(tone: FloatArray, spread: FloatArray, count: FloatArray) -> FloatArray:
+    """Return (T, N, 5) as Panel.sentiment has it: bulls as the tone has them, half of the texts new."""
+    posts = count > 0
+    bulls = np.where(posts, np.nan_to_num(np.sign(tone)) * np.log1p(count), 0.0)
+    return np.stack([tone, spread, count, bulls, np.where(posts, 0.5, np.nan)], axis=2)
+
+
 def sessions_from(first: str, count: int) -> tuple[str, ...]:
     """Return ``count`` sessions from a date on."""
     return tuple(sessions_between(first, "2024-12-31")[:count])
@@ -56,7 +63,7 @@ def panel_of(returns: FloatArray, volume: FloatArray | None = None, *, seed: int
         ohlcv=np.stack([open_, high, low, close, volume], axis=2),
         split_ratio=np.ones((T, N)),
         dividend=np.zeros((T, N)),
-        sentiment=np.stack([np.full((T, N), np.nan), np.full((T, N), np.nan), np.zeros((T, N))], axis=2),
+        sentiment=posts_of_days(np.full((T, N), np.nan), np.full((T, N), np.nan), np.zeros((T, N))),
         macro=np.zeros((T, 0, 2)),
         macro_series=(),
     )
@@ -88,7 +95,7 @@ def lively_panel(T: int = 900, N: int = 8, *, seed: int = 0) -> Panel:
     )
     return replace(
         panel_of(returns, seed=seed),
-        sentiment=np.stack([tone, spread, count], axis=2),
+        sentiment=posts_of_days(tone, spread, count),
         macro=macro,
         macro_series=("DGS10", "INDPRO"),
         scorer=SCORER,

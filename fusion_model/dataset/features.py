@@ -88,7 +88,9 @@ CAUSES = {  # PRICE_FEATURES by what they tell of, as reasons name them; each st
         "reaction_next_by_size", "reaction_next_by_volatility",
     ),
 }  # fmt: skip
-SENTIMENT_FEATURES = ("tone", "tone_5", "tone_spread", "post_count", "post_surprise", "posts_missing")
+SENTIMENT_FEATURES = (
+    "tone", "tone_5", "tone_spread", "bull_bear", "novelty", "post_count", "post_surprise", "posts_missing",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -294,8 +296,8 @@ def session_variance(panel: Panel) -> FloatArray:
 
 
 def _sentiment_features(panel: Panel) -> Float32Array:
-    """Return (T, N, S): today's tone, its five-session memory, spread, counts and the missing mask."""
-    tone, spread, count = (panel.sentiment[:, :, field] for field in range(3))
+    """Return (T, N, S): today's tone, its memory, disagreement, what is new, counts and the missing mask."""
+    tone, spread, count, bull_bear, novelty = (panel.sentiment[:, :, field] for field in range(5))
     missing = count == 0
     filled = np.where(missing, 0.0, tone)
     weight = ewm(count, 5)
@@ -306,6 +308,8 @@ def _sentiment_features(panel: Panel) -> Float32Array:
             filled,
             memory,
             np.where(missing, 0.0, spread),
+            bull_bear,
+            np.where(missing, 0.0, novelty),
             size / 3.0,
             size - ewm(size, 22),
             missing.astype(np.float64),

@@ -22,6 +22,7 @@ from collectors import store
 from collectors.market_calendar import session_after, session_close, sessions_between
 from collectors.universe import load_universe
 from fusion_model.dataset.earnings import BEYOND, REPORT_REACH, expected_reports, reaction_calendar
+from fusion_model.dataset.post_features import post_features
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import ExpectedReport
 
@@ -47,9 +48,11 @@ class Panel:
         Open, high, low, close in USD as traded that day, and volume in shares; NaN without a bar.
     split_ratio, dividend : ndarray (T, N)
         New shares per old share (1 without a split); USD per share after that day's split (0 without).
-    sentiment : ndarray (T, N, 3)
-        Mean of positive - negative, its standard deviation, and the number of posts that became known
-        after the close before and up to this session's close; mean and spread are NaN without a post.
+    sentiment : ndarray (T, N, 5)
+        Of the posts that became known after the close before and up to this session's close: mean of
+        positive - negative and its standard deviation (a copy of a text counts less), the number of posts,
+        bulls against bears, and the share of texts nobody had said before. All but the number and the bulls
+        are NaN without a post; see post_features.
     macro : ndarray (T, M, 2)
         Latest observation of each series, and the one before it, as both were known at that close;
         NaN before the first release.
@@ -293,25 +296,13 @@ def load_macro_levels(
 def _sentiment_by_session(
     db: sqlite3.Connection, sessions: Sequence[str], tickers: Sequence[str], known_at: str, scorer: str
 ) -> FloatArray:
-    """Return (T, N, 3): mean, spread and count of the posts that a close was the first to know."""
+    """Return (T, N, 5) as Panel has it, of the posts that a close was the first to know."""
     closes = [session_close(session) for session in sessions]
-    column_of = {ticker: n for n, ticker in enumerate(tickers)}
-    T, N = len(sessions), len(tickers)
-    total, squares, count = np.zeros((T, N)), np.zeros((T, N)), np.zeros((T, N))
-    rows = store.load_sentiment(db, known_at, scorer, tickers) if scorer else []
     before_first = session_close(session_after(sessions[0], -1))
-    for ticker, available_at, positive, _, negative in rows:
-        if available_at <= before_first:
-            continue
-        t, n = bisect_left(closes, available_at), column_of[ticker]
-        tone = positive - negative
-        total[t, n] += tone
-        squares[t, n] += tone * tone
-        count[t, n] += 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = total / count
-        spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    return np.stack([mean, spread, count], axis=2)
+    rows = store.load_read_posts(db, known_at, scorer, tickers) if scorer else []
+    features, count = post_features([row for row in rows if row[1] > before_first], closes, tickers)
+    tone, dispersion, bull_bear, novelty, _ = np.moveaxis(features, 2, 0)
+    return np.stack([tone, dispersion, count, bull_bear, novelty], axis=2)
 
 
 def _co_mentions_by_session(

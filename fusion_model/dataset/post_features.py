@@ -17,8 +17,10 @@ HABIT_SESSIONS = 22
 ReadPost = tuple[str, str, float, float, float, int]
 
 
-def post_features(posts: Sequence[ReadPost], closes: Sequence[str], tickers: Sequence[str]) -> FloatArray:
-    """Return (T, N, 5), POST_FEATURES of the posts that each close was the first to know.
+def post_features(
+    posts: Sequence[ReadPost], closes: Sequence[str], tickers: Sequence[str]
+) -> tuple[FloatArray, FloatArray]:
+    """Return POST_FEATURES of the posts that each close was the first to know, (T, N, 5), and their number.
 
     tone            mean of positive - negative; a text said for the k-th time weighs 1 / k
     dispersion      standard deviation of the same, weighed alike
@@ -56,7 +58,8 @@ def post_features(posts: Sequence[ReadPost], closes: Sequence[str], tickers: Seq
         dispersion = np.sqrt(np.maximum(squares / weight - tone_of_day**2, 0.0))
         novelty = new / count
     bull_bear = np.log1p(bulls) - np.log1p(bears)
-    return np.stack([tone_of_day, dispersion, bull_bear, novelty, _surprise(np.log1p(count))], axis=2)
+    surprise = _surprise(np.log1p(count))
+    return np.stack([tone_of_day, dispersion, bull_bear, novelty, surprise], axis=2), count
 
 
 def _surprise(size: FloatArray) -> FloatArray:

@@ -63,4 +63,5 @@ def with_neutral_posts(panel: Panel) -> Panel:
     """Return the panel with as many posts, and every one of them neutral."""
     sentiment = panel.sentiment.copy()
     sentiment[:, :, :2] = np.where(np.isfinite(sentiment[:, :, :2]), 0.0, np.nan)
+    sentiment[:, :, 3] = 0.0  # neither bulls nor bears
     return replace(panel, sentiment=sentiment)

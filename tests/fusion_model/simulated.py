@@ -22,7 +22,7 @@ def panel_of(returns: FloatArray, last: str = "2016-12-30") -> Panel:
         ohlcv=ohlcv,
         split_ratio=np.ones((T, N)),
         dividend=np.zeros((T, N)),
-        sentiment=np.full((T, N, 3), np.nan),
+        sentiment=np.full((T, N, 5), np.nan),
         macro=np.zeros((T, 0, 2)),
         macro_series=(),
     )

@@ -29,7 +29,7 @@ def quiet_panel(T: int = 400) -> Panel:
     sentiment[:, :, 2] = random.poisson(5.0, (T, 6))
     sentiment[:, :, 0] = random.normal(0.1, 0.2, (T, 6))
     sentiment[:, :, 1] = 0.4
-    sentiment[-1] = (0.1, 0.4, 6.0)
+    sentiment[-1, :, :3] = (0.1, 0.4, 6.0)
     return replace(panel, ohlcv=ohlcv, sentiment=sentiment)
 
 
@@ -51,7 +51,7 @@ def with_last_volume(panel: Panel, column: int, shares: float) -> Panel:
 
 def with_last_posts(panel: Panel, column: int, count: float, tone: float = 0.1) -> Panel:
     sentiment = panel.sentiment.copy()
-    sentiment[-1, column] = (tone, 0.4, count)
+    sentiment[-1, column, :3] = (tone, 0.4, count)
     return replace(panel, sentiment=sentiment)
 
 
@@ -155,7 +155,7 @@ def test_a_turn_of_the_posts_is_found_and_told() -> None:
 def test_the_first_posts_on_a_ticker_mean_nothing_yet() -> None:
     panel = quiet_panel()
     sentiment = panel.sentiment.copy()
-    sentiment[:, 4] = (np.nan, np.nan, 0.0)
+    sentiment[:, 4, :3] = (np.nan, np.nan, 0.0)
     assert find_anomalies(with_last_posts(replace(panel, sentiment=sentiment), 4, 50.0), []) == []
 
 

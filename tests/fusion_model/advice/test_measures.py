@@ -80,7 +80,7 @@ def test_a_volume_that_never_changed_is_passed_over() -> None:
 def test_sessions_before_the_first_post_say_nothing_of_how_many_are_usual() -> None:
     panel = lively_panel(T=300)
     sentiment = panel.sentiment.copy()
-    sentiment[:250] = (np.nan, np.nan, 0.0)
+    sentiment[:250, :, :3] = (np.nan, np.nan, 0.0)
     sentiment[250:, :, 2] = 5.0
     measure = post_count(replace(panel, sentiment=sentiment))
     assert np.isnan(measure.score[:272]).all()

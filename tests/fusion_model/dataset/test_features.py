@@ -132,12 +132,15 @@ def test_a_ticker_of_one_volatility_stands_at_no_gap_to_the_cross_section() -> N
 
 def test_missing_posts_are_told_by_the_mask() -> None:
     panel = panel_of(np.zeros((3, 1)))
-    sentiment = np.array([[NAN, NAN, 0.0], [0.5, 0.2, 3.0], [NAN, NAN, 0.0]])[:, None]
+    quiet = [NAN, NAN, 0.0, 0.0, NAN]
+    sentiment = np.array([quiet, [0.5, 0.2, 3.0, 0.7, 0.25], quiet])[:, None]
     told = build_features(replace(panel, sentiment=sentiment)).sentiment[:, 0]
     named = {name: told[:, place].tolist() for place, name in enumerate(SENTIMENT_FEATURES)}
     assert named["posts_missing"] == [1.0, 0.0, 1.0]
     assert named["tone"] == [0.0, 0.5, 0.0]
     assert named["tone_spread"] == pytest.approx([0.0, 0.2, 0.0])
+    assert named["bull_bear"] == pytest.approx([0.0, 0.7, 0.0])
+    assert named["novelty"] == [0.0, 0.25, 0.0]
     assert named["post_count"] == pytest.approx([0.0, np.log(4.0) / 3.0, 0.0])
     assert 0.0 < named["tone_5"][2] < named["tone_5"][1] < 0.5
 

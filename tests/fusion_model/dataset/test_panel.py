@@ -62,7 +62,15 @@ def test_a_post_belongs_to_the_first_close_that_knew_it(db: sqlite3.Connection) 
     save_post(db, "KO", "2020-01-10T21:00:01Z", -0.2)  # after it: Monday's
     save_post(db, "KO", "2020-01-11T15:00:00Z", 0.4)  # on Saturday: Monday's
     sentiment = load_panel(db, "2020-01-14", scorer=SCORER).sentiment[:, 0]
-    expected = [[0.1, 0.0, 1], [0.5, 0.0, 1], [0.1, 0.3, 2], [NAN, NAN, 0]]
+    bulls = np.log(2)
+    expected = [
+        [0.1, 0.0, 1, 0.0, 1.0],
+        [0.5, 0.0, 1, 0.0, 1.0],
+        [0.1, 0.3, 2, 0.0, 1.0],
+        [NAN, NAN, 0, 0.0, NAN],
+    ]
+    save_post(db, "KO", "2020-01-14T15:00:00Z", 0.8)
+    assert load_panel(db, "2020-01-14", scorer=SCORER).sentiment[-1, 0, 3] == pytest.approx(bulls)
     np.testing.assert_allclose(sentiment, expected, atol=1e-9)
 
 

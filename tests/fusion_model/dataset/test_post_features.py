@@ -19,7 +19,7 @@ POSTS: list[ReadPost] = [
 
 
 def test_features_of_a_day() -> None:
-    friday = post_features(POSTS, CLOSES, ["KO", "PEP"])[1, 0]
+    friday = post_features(POSTS, CLOSES, ["KO", "PEP"])[0][1, 0]
     tones, weights = np.array([0.8, -0.6, 0.0]), np.array([0.5, 1.0, 1.0])
     mean = np.average(tones, weights=weights)
     spread = np.sqrt(np.average((tones - mean) ** 2, weights=weights))
@@ -28,7 +28,8 @@ def test_features_of_a_day() -> None:
 
 
 def test_day_without_posts_is_unknown_and_quiet() -> None:
-    told = post_features(POSTS, CLOSES, ["KO", "PEP"])
+    told, count = post_features(POSTS, CLOSES, ["KO", "PEP"])
+    assert count.tolist() == [[1, 0], [3, 1], [0, 0]]
     habit = (np.log(2) + np.log(4)) / 2
     np.testing.assert_allclose(told[2, 0], [np.nan, np.nan, 0.0, np.nan, -habit], atol=1e-12)
     np.testing.assert_allclose(told[1, 1], [-0.6, 0.0, -np.log(2), 0.0, np.log(2)], atol=1e-7)
@@ -36,7 +37,7 @@ def test_day_without_posts_is_unknown_and_quiet() -> None:
 
 
 def test_neither_later_posts_nor_other_tickers_nor_order_change_a_row() -> None:
-    told = post_features(POSTS, CLOSES, ["KO", "PEP"])
-    np.testing.assert_array_equal(post_features(POSTS[::-1], CLOSES, ["PEP", "KO"])[:, ::-1], told)
-    np.testing.assert_array_equal(post_features(POSTS, CLOSES[:2], ["KO"]), told[:2, :1])
-    np.testing.assert_array_equal(post_features([], CLOSES, ["KO"])[1:, 0, 2:5:2], np.zeros((2, 2)))
+    told, _ = post_features(POSTS, CLOSES, ["KO", "PEP"])
+    np.testing.assert_array_equal(post_features(POSTS[::-1], CLOSES, ["PEP", "KO"])[0][:, ::-1], told)
+    np.testing.assert_array_equal(post_features(POSTS, CLOSES[:2], ["KO"])[0], told[:2, :1])
+    np.testing.assert_array_equal(post_features([], CLOSES, ["KO"])[0][1:, 0, 2:5:2], np.zeros((2, 2)))

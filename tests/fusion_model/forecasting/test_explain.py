@@ -16,7 +16,7 @@ from fusion_model.forecasting.explain import Explanation, attributions, coalitio
 from fusion_model.forecasting.fusion_forecaster import FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
 from fusion_model.forecasting.reading import between, read, read_altered, read_usual
-from tests.builders import lively_panel, panel_of, with_future_corrupted
+from tests.builders import lively_panel, panel_of, posts_of_days, with_future_corrupted
 
 EVERYTHING = FusionConfig(
     use_sentiment=True,
@@ -161,7 +161,7 @@ def planted(cause: str, T: int = 700, N: int = 10) -> Panel:
     if cause == "volume":
         return panel_of(returns, volume=1e6 * np.exp(0.4 * signal))
     tone = np.tanh(signal)
-    return replace(panel_of(returns), sentiment=np.stack([tone, np.zeros((T, N)), np.ones((T, N))], axis=2))
+    return replace(panel_of(returns), sentiment=posts_of_days(tone, np.zeros((T, N)), np.ones((T, N))))
 
 
 @pytest.mark.parametrize("cause", ["volume", "posts"])

@@ -24,6 +24,7 @@ from desktop_app.export import export_anomalies, export_forecasts
 from desktop_app.store import open_home
 from fusion_model import pipeline
 from fusion_model.dataset.panel import load_panel
+from fusion_model.schema import RISK_TABLES
 from tests.builders import SMALL
 
 WITH_GRAPH = replace(SMALL, use_graph=True, graph_neighbours=2)
@@ -142,15 +143,18 @@ def forecast_csv(folder: Path, home: Path, quotes: Sequence[Quote] = ()) -> tupl
         archives.import_posts(db, [folder / "posts.jsonl"], universe=UNIVERSE, now=NOW)
         score_new_posts(db, CompactScorer(), now=NOW)
         pipeline.train(db, home / "models", as_of=AS_OF, now=NOW, config=WITH_GRAPH)
-        pipeline.refresh(db, home / "models", as_of=AS_OF, now=NOW)
+        held = dict.fromkeys(TICKERS[:2], 10.0)
+        pipeline.refresh(db, home / "models", as_of=AS_OF, shares=held, now=NOW)
         export_forecasts(db, home / "forecasts.csv", as_of=AS_OF)
         found = db.execute("SELECT count(*) FROM anomaly").fetchone()[0]
         if found:
             export_anomalies(db, home / "anomalies.csv")
         reports = db.execute("SELECT * FROM expected_report ORDER BY ticker").fetchall()
+        risk = {name: db.execute(f"SELECT * FROM {name} ORDER BY id").fetchall() for name in RISK_TABLES}
+        assert risk["risk_component"]
     anomalies = home / "anomalies.csv"
     unusual = anomalies.read_bytes() if anomalies.exists() else b""
-    return (home / "forecasts.csv").read_bytes(), unusual + repr(reports).encode()
+    return (home / "forecasts.csv").read_bytes(), unusual + repr((reports, risk)).encode()
 
 
 @pytest.fixture(scope="module")

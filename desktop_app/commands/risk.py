@@ -103,7 +103,7 @@ def _portfolio(
         if not held:
             raise BadInput(
                 "nothing is held yet: name tickers, or give --weights AAPL=0.4,MSFT=0.6, or tell what you "
-                "hold with `barograph portfolio`"
+                "hold with `barograph portfolio holdings`"
             )
         unpriced = [row.ticker for row in held if row.weight != row.weight]
         if unpriced:

@@ -14,6 +14,7 @@ from collectors.errors import BadInput, ConfigurationError
 from collectors.market_calendar import sessions_between, utc_now
 from collectors.progress import CollectReport, Progress, silent
 from collectors.quote_watch import OnQuotes, QuoteWatch, nobody
+from collectors.retry import PATIENT, RetryPolicy
 from collectors.schedule import Job
 from collectors.timetable import (
     CLOCK,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ORDERS_EVERY_MINUTES = 15  # approvals reach a broker, and orders that nobody decided end
+ORDERS_EVERY_MINUTES = 15  # so often approvals reach a broker, and what became of orders is asked
+HASTY = RetryPolicy(attempts=1)  # while quotes arrive; the next pass tries again
 MODELS_FOLDER = "models"  # of a home: checkpoints, and FinBERT
 
 
@@ -114,6 +116,7 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         return told_of(pass_over_account(db, home, now))
 
     settings = load_settings(home)
+    at_broker = () if settings.broker == "paper" else (Every(ORDERS_EVERY_MINUTES),)
     jobs = [
         Job(
             "prices",
@@ -128,7 +131,7 @@ def daily_jobs(home: Path, tell: Progress) -> list[Job]:
         Job("macro", tuple(DailyAt(*_clock(text)) for text in settings.macro_times), macro),
         Job("earnings", tuple(DailyAt(*_clock(text)) for text in settings.earnings_times), earnings),
         Job("refresh", (AfterJob("prices"),), refresh),  # last: what else is due at the close comes first
-        Job("orders", (AfterJob("refresh"), Every(ORDERS_EVERY_MINUTES)), orders),
+        Job("orders", (AfterJob("prices"), AfterJob("refresh"), *at_broker), orders),
     ]
     return [replace(job, run=_without_keys(job.run)) for job in jobs]
 
@@ -146,11 +149,15 @@ def quote_watch(home: Path, on_quotes: OnQuotes = nobody) -> QuoteWatch:
 def react_to_quotes(home: Path) -> OnQuotes:
     """Return what is to happen on quotes: fill what was approved, raise alerts, propose what protects."""
 
+    opened: dict[str, Broker | None] = {}
+
     def react(db: sqlite3.Connection, quotes: Sequence[Quote]) -> None:
         from desktop_app.account import on_quotes
 
         settings = load_settings(home)
-        done = on_quotes(db, settings, quotes, utc_now(), broker=open_broker(settings))
+        if settings.broker not in opened:
+            opened[settings.broker] = open_broker(settings, HASTY)
+        done = on_quotes(db, settings, quotes, utc_now(), broker=opened[settings.broker])
         for order in done.proposals.orders:
             logger.info("Proposed on a quote: %s", order.reason)
 
@@ -167,13 +174,19 @@ def pass_over_account(db: sqlite3.Connection, home: Path, now: str) -> Pass:
     return keep_account(db, settings, now, broker=open_broker(settings))
 
 
-def open_broker(settings: Settings) -> Broker | None:
-    """Return the broker of the settings; None is the embedded paper account."""
+def open_broker(settings: Settings, policy: RetryPolicy = PATIENT) -> Broker | None:
+    """Return the broker of the settings; None is the embedded paper account.
+
+    Raises
+    ------
+    ConfigurationError
+        Its keys or its library are missing.
+    """
     if settings.broker == "paper":
         return None
     from desktop_app.alpaca_paper import open_alpaca
 
-    return open_alpaca(require_secret("ALPACA_API_KEY"), require_secret("ALPACA_SECRET_KEY"))
+    return open_alpaca(require_secret("ALPACA_API_KEY"), require_secret("ALPACA_SECRET_KEY"), policy=policy)
 
 
 def told_of(done: Pass) -> CollectReport:

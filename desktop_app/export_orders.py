@@ -8,7 +8,7 @@ from pathlib import Path
 from collectors.errors import BadInput
 from desktop_app.csv_file import Cell, fixed, safe, write
 from desktop_app.journal import JournalRow, load_journal
-from desktop_app.order_rows import OrderRow, load_order_rows
+from desktop_app.order_rows import AccountView, OrderRow, load_order_rows
 from desktop_app.settings import Settings
 from fusion_model.findings import HORIZONS
 
@@ -36,6 +36,23 @@ def export_orders(
     if not rows:
         raise BadInput("there are no orders to export; `barograph orders run` proposes some")
     return write(out, ORDER_COLUMNS, map(_order_cells, rows), excel)
+
+
+POSITION_COLUMNS = ("ticker", "shares", "average_cost", "price", "value", "weight", "unrealised")
+
+
+def export_positions(out: Path, view: AccountView, excel: bool = False) -> int:
+    """Write what the account holds, the largest first, and its cash last; raises as export_orders."""
+    cash = ("", None, None, None, view.cash, view.cash / view.equity if view.equity else None, None)
+    rows = [
+        (row.ticker, row.shares, row.average_cost, row.price, row.value, row.weight, row.unrealised)
+        for row in view.positions
+    ]
+    cells = (
+        (safe(name) or "cash", *(fixed(value, SHARE_DECIMALS) for value in values))
+        for name, *values in (*rows, cash)
+    )
+    return write(out, POSITION_COLUMNS, cells, excel)
 
 
 def _order_cells(row: OrderRow) -> tuple[Cell, ...]:

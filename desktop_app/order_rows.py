@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from collectors.store import load_actions
 from desktop_app.account import is_automatic, terms_of
@@ -14,6 +15,7 @@ from desktop_app.store_journal import APPROVED, JournalEntry, load_decisions
 from desktop_app.words import day, money, percent
 from fusion_model.advice.paper_account import Account, derive_account
 from fusion_model.findings import Fill, Order, OrderEnd
+from fusion_model.store import last_forecast_session
 from fusion_model.store_orders import (
     load_fills,
     load_order_ends,
@@ -21,6 +23,7 @@ from fusion_model.store_orders import (
     load_unsettled_orders,
 )
 
+LONG_WEEKEND = 5  # days without a session, at most
 WAITING, UNDER_WAY, FILLED = "waiting", "approved", "filled"
 
 
@@ -251,6 +254,7 @@ class OrdersPageRows:
     view: AccountView
     figures: str
     mode: str
+    stale: str
     waiting: tuple[OrderRow, ...]
     earlier: tuple[OrderRow, ...]
 
@@ -263,6 +267,7 @@ def load_orders_page(db: sqlite3.Connection, settings: Settings, now: str) -> Or
         view,
         _figures(view),
         _mode(view),
+        _stale(last_forecast_session(db), now),
         tuple(row for row in rows if row.status == WAITING),
         tuple(row for row in rows if row.status != WAITING),
     )
@@ -290,6 +295,19 @@ def _mode(view: AccountView) -> str:
     if view.automatic:
         return "Automatic: orders within your limits are approved without asking, and each is recorded."
     return "Every order waits for you, or for a rule of yours."
+
+
+def _stale(forecast: str | None, now: str) -> str:
+    """Say that forecasts are too old for orders, empty where they are not."""
+    if forecast is None:
+        return "Nothing is forecast yet, so no order can be proposed: train, then refresh."
+    days = (date.fromisoformat(now[:10]) - date.fromisoformat(forecast)).days
+    if days <= LONG_WEEKEND:
+        return ""
+    return (
+        f"The newest forecasts are of {day(forecast)}, and no order is proposed on what is out of date: "
+        "collect prices, then refresh."
+    )
 
 
 def gain(amount: float) -> str:

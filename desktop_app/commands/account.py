@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from collectors.market_calendar import utc_now
@@ -20,9 +22,11 @@ def account(context: click.Context) -> None:
 
 
 @account.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the holdings as CSV.")
 @click.pass_obj
-def show(context: Context) -> None:
+def show(context: Context, out: Path | None = None) -> None:
     """Cash, positions and profit, derived from the fills."""
+    from desktop_app.export_orders import export_positions
     from desktop_app.order_rows import gain, load_account_view
 
     with context.database() as db:
@@ -57,6 +61,8 @@ def show(context: Context) -> None:
         context.voice.say("`barograph account deposit` opens one")
     elif view.waiting:
         context.voice.say(f"{view.waiting} orders wait for you: `barograph orders list`")
+    if out is not None:
+        context.voice.say(f"{export_positions(out, view)} rows: {out}")
     context.voice.finish({"account": view})
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton
 
 from collectors.market_calendar import utc_now
 from desktop_app.gui.desk import Desk
@@ -27,6 +28,13 @@ TALLY_COLUMNS = (
     Column[Tally]("95 % of it", interval_of, right=True),
     Column[Tally]("What may be said", lambda row: row.verdict, stretch=True),
 )
+SHOWN = {  # a choice of entries, by their kinds; none: all
+    "All entries": (),
+    "Decisions": ("approval", "rejection", "override"),
+    "Alerts": ("alert", "acknowledgement"),
+    "Notes": ("note",),
+    "Account": ("rule", "switch", "deposit"),
+}
 ROW_COLUMNS = (
     Column[JournalRow]("When", lambda row: moment(row.entry.recorded_at)),
     Column[JournalRow]("", lambda row: row.kind_name),
@@ -63,6 +71,11 @@ class JournalPage(Page):
         self.note.returnPressed.connect(self.write_note)
         self.add.clicked.connect(self.write_note)
         desk.ticker_changed.connect(self._name_ticker)
+        self.kinds = QComboBox()
+        self.kinds.setAccessibleName("Which entries")
+        self.kinds.addItems([*SHOWN])
+        self.kinds.currentTextChanged.connect(self._show_entries)
+        self._all: tuple[JournalRow, ...] = ()
         line = QHBoxLayout()
         line.addWidget(self.note, 1)
         line.addWidget(self.add)
@@ -70,6 +83,7 @@ class JournalPage(Page):
         layout.addWidget(self.headline)
         layout.addWidget(self.tally_table, 2)
         layout.addSpacing(6)
+        layout.addWidget(self.kinds, alignment=Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.table, 5)
         layout.addLayout(line)
         self._name_ticker(desk.ticker)
@@ -84,7 +98,8 @@ class JournalPage(Page):
         decided = [row for row in rows.tallies if row.decisions]
         self.tallies.show_rows(decided)
         self.tally_table.setVisible(bool(decided))
-        self.entries.show_rows(rows.rows)
+        self._all = rows.rows
+        self._show_entries()
         self._name_ticker(self.desk.ticker)
 
     def write_note(self) -> None:
@@ -99,6 +114,10 @@ class JournalPage(Page):
         row = self.table.currentIndex().row()
         if 0 <= row < len(self.entries.rows) and (chosen := self.entries.rows[row]).entry.ticker:
             self.desk.go_to("market", chosen.entry.ticker, chosen.entry_session)
+
+    def _show_entries(self, *_: object) -> None:
+        kinds = SHOWN[self.kinds.currentText()]
+        self.entries.show_rows([row for row in self._all if not kinds or row.entry.kind in kinds])
 
     def _name_ticker(self, ticker: str) -> None:
         self.note.setPlaceholderText(f"Note on {ticker}" if ticker else "Choose a ticker to note on")

@@ -30,6 +30,7 @@ from desktop_app.store_journal import AUTOMATIC_SWITCH, KILL_SWITCH
 from desktop_app.words import money, percent
 
 EMBEDDED = "paper"
+IDLE = "Orders are proposed in the evening, after the forecasts, and on prices out of their range."
 WAITING_COLUMNS = (
     Column[OrderRow]("Order", order_in_words, tooltip=lambda row: row.order.reason),
     Column[OrderRow]("Why", lambda row: STRATEGY_NAMES[row.order.strategy]),
@@ -77,6 +78,7 @@ class OrdersPage(Page):
         self.positions = RecordModel(POSITION_COLUMNS)
         self.waiting_table = table_of(self.waiting, "Orders that wait for you")
         self.waiting_table.selectionModel().currentRowChanged.connect(self._show_reason)
+        self._idle, self._killed = IDLE, False
         self.waiting_heading = label("Waiting for you", "heading")
         self.reason = label("", wrap=True)
         layout = page_layout(self)
@@ -159,6 +161,7 @@ class OrdersPage(Page):
         )
         for widget in (self.waiting_table, self.note, self.approve, self.reject):
             widget.setVisible(bool(rows.waiting))
+        self._idle = rows.stale or IDLE
         self.waiting.show_rows(rows.waiting)
         self.earlier.show_rows(rows.earlier)
         self.positions.show_rows(rows.view.positions)
@@ -221,8 +224,4 @@ class OrdersPage(Page):
 
     def _show_reason(self, *_: object) -> None:
         row = self._current()
-        self.reason.setText(
-            f"{row.order.reason}\n{price_shown(row)}."
-            if row is not None
-            else "Orders are proposed in the evening, after the forecasts, and on prices out of their range."
-        )
+        self.reason.setText(f"{row.order.reason}\n{price_shown(row)}." if row is not None else self._idle)

@@ -21,6 +21,8 @@ from fusion_model.findings import Forecast, Order, UnusualQuote
 from fusion_model.trading.books import load_books, session_at
 from fusion_model.trading.terms import Decision, Proposals, Reaction, Terms
 
+NO_ACCOUNT = "no paper account is open; `barograph account deposit` opens one"
+
 
 def propose_daily(
     db: sqlite3.Connection,
@@ -170,8 +172,10 @@ def propose_own(
     Raises
     ------
     BadInput
-        No price of the ticker is known, or a limit stands against it.
+        No account is open, no price of the ticker is known, or a limit stands against it.
     """
+    if not terms.paid_in:
+        raise BadInput(f"nothing can be traded yet: {NO_ACCOUNT}")
     session = last_closed_session(now)
     current, under_way = session_at(now)
     with facts.writing(db):
@@ -202,7 +206,7 @@ def occasion_at(account: str, now: str) -> Occasion:
 def why_nothing(db: sqlite3.Connection, terms: Terms, session: str) -> str:
     """Return why no order may be proposed, or an empty text."""
     if not terms.paid_in:
-        return "no paper account is open; `barograph account deposit` opens one"
+        return NO_ACCOUNT
     if terms.killed:
         return "the kill switch is on; `barograph account resume` turns it off"
     forecast = store.last_forecast_session(db)

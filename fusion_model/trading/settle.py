@@ -53,13 +53,19 @@ def settle(
         if broker is None:
             outcomes = _fill_on_paper(db, terms, decisions, live, now, quotes)
         else:
-            outcomes = _hand_over(db, terms, broker, approved, live, now)
-        over = {fill.order_id for fill in outcomes.fills} | {end.order_id for end in outcomes.ends}
+            decided = [order for order in unsettled if order.order_id in decisions]
+            outcomes = _hand_over(db, terms, broker, decided, live, now)
+        settled = {fill.order_id for fill in outcomes.fills} | {end.order_id for end in outcomes.ends}
+        settled |= outcomes.under_way
+        rest = [order for order in unsettled if order.order_id not in settled]
         ends = [
-            *(OrderEnd(order.order_id, order.account, "cancelled", "the kill switch was turned on", now)
-              for order in stopped if order.order_id not in over),
-            *_undecided(unsettled, decisions, gone, now),
-        ]  # fmt: skip
+            *(
+                OrderEnd(order.order_id, order.account, "cancelled", "the kill switch was turned on", now)
+                for order in rest
+                if order.order_id in gone
+            ),
+            *_undecided(rest, decisions, gone, now),
+        ]
         outcomes = Outcomes(outcomes.fills, (*outcomes.ends, *ends), outcomes.under_way)
         store_orders.save_outcomes(db, outcomes.fills, outcomes.ends, now)
     return outcomes
@@ -157,14 +163,14 @@ def _hand_over(
     db: sqlite3.Connection,
     terms: Terms,
     broker: Broker,
-    approved: Sequence[Order],
+    decided: Sequence[Order],
     live: Sequence[Order],
     now: str,
 ) -> Outcomes:
-    """Cancel what the kill switch stopped, submit what is new to the broker, ask what became of all."""
-    if not approved:
+    """Cancel what was stopped or turned down, submit what is new to the broker, ask what became of all."""
+    if not decided:
         return Outcomes()
-    before = broker.fills(approved, now)
+    before = broker.fills(decided, now)
     known = (
         {fill.order_id for fill in before.fills} | {end.order_id for end in before.ends} | before.under_way
     )
@@ -190,5 +196,5 @@ def _hand_over(
             continue
         broker.submit(Ticket(order, verdict.shares, verdict.reason))
         sent += 1
-    after = broker.fills(approved, now)
+    after = broker.fills(decided, now)
     return Outcomes(after.fills, (*after.ends, *refused), after.under_way)

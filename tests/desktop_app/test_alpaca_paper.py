@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
 
 from collectors.errors import ConfigurationError, RetryLater, SourceChanged
+from collectors.market_calendar import session_close
+from collectors.records import PriceBar
 from collectors.retry import RetryPolicy
+from collectors.store import save_price_bars
+from desktop_app.account import decide, deposit, keep_account, turn
 from desktop_app.alpaca_paper import AlpacaPaper, open_alpaca
+from desktop_app.order_rows import load_account_view
+from desktop_app.settings import Settings
+from desktop_app.store import open_home, watch
+from desktop_app.store_journal import KILL_SWITCH
 from fusion_model.advice.brokers import Broker, Outcomes, Ticket
 from fusion_model.findings import Fill, Order, OrderEnd
+from fusion_model.store import save_forecasts
+from fusion_model.store_orders import load_fills, load_order_ends
+from tests.builders import forecast_of
 from tests.collectors.loopback import Answer, Loopback, Request
 
 pytest.importorskip("alpaca")
@@ -209,3 +223,83 @@ def test_orders_beyond_a_page_are_found(
     named = [answer_of(f"other-{n}") for n in range(3)] + [answer_of(ORDER.order_id, status="expired")]
     web.on("/v2/orders", Answer(json.dumps(named[:2])), Answer(json.dumps(named[2:])), Answer("[]"))
     assert len(broker.fills([replace(ORDER)], NOW).ends) == 1
+
+
+# Passes over an account at Alpaca -------------------------------------------------------------------
+
+ALPACA = Settings(broker="alpaca", paper_cash=10_000.0, paper_most_risk=1.0)
+EVENING, NIGHT, NEXT_EVENING = "2020-01-02T21:30:00Z", "2020-01-02T23:00:00Z", "2020-01-03T21:30:00Z"
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A home in which one order, to buy KO, was proposed for the account at Alpaca."""
+    with closing(open_home(tmp_path)) as connection:
+        watch(connection, ["KO"], EVENING)
+        at = session_close("2020-01-02")
+        save_price_bars(connection, [PriceBar("KO", "2020-01-02", 50, 51, 49, 50, 1e6, "test", at)], at)
+        save_forecasts(connection, [forecast_of("KO", "2020-01-02", "2020-01-03")], at)
+        deposit(connection, ALPACA, None, "", at)
+        yield connection
+
+
+def test_a_pass_that_dies_after_submitting_places_no_second_order(
+    db: sqlite3.Connection, alpaca: Alpaca, broker: AlpacaPaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [order] = keep_account(db, ALPACA, EVENING, broker=broker).proposals.orders
+    decide(db, [order], approve=True, note="", now=NIGHT)
+    with monkeypatch.context() as patch:
+        patch.setattr("fusion_model.store_orders.save_outcomes", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            keep_account(db, ALPACA, NIGHT, broker=broker)
+    assert alpaca.posts == 1
+    keep_account(db, ALPACA, NIGHT, broker=broker)
+    alpaca.orders[order.order_id] |= {
+        "status": "filled", "filled_qty": "40", "filled_avg_price": "49.5",
+        "filled_at": "2020-01-03T14:30:01Z",
+    }  # fmt: skip
+    for _ in range(2):
+        keep_account(db, ALPACA, "2020-01-03T14:31:00Z", broker=broker)
+    assert alpaca.posts == 1
+    [fill] = load_fills(db, "alpaca")
+    assert (fill.shares, fill.price, fill.basis) == (40.0, 49.5, "alpaca")
+    assert load_fills(db, "paper") == []
+    assert load_account_view(db, ALPACA, "2020-01-03T14:31:00Z").cash == 10_000 - 40 * 49.5
+
+
+@pytest.mark.parametrize("how", ["rejected", "killed"])
+def test_an_order_that_was_sent_is_taken_back_when_rejected_or_killed(
+    web: Loopback, db: sqlite3.Connection, alpaca: Alpaca, broker: AlpacaPaper, how: str
+) -> None:
+    [order] = keep_account(db, ALPACA, EVENING, broker=broker).proposals.orders
+    decide(db, [order], approve=True, note="", now=NIGHT)
+    keep_account(db, ALPACA, NIGHT, broker=broker)
+    if how == "rejected":
+        decide(db, [order], approve=False, note="", now=NIGHT)
+    else:
+        turn(db, ALPACA, KILL_SWITCH, True, "", NIGHT)
+    theirs = alpaca.orders[order.order_id]
+
+    def take_back(_: Request) -> Answer:
+        theirs["status"] = "canceled"
+        return Answer("", status=204)
+
+    web.on(f"/v2/orders/{theirs['id']}", take_back)
+    keep_account(db, ALPACA, "2020-01-02T23:10:00Z", broker=broker)
+    [end] = load_order_ends(db, "alpaca").values()
+    assert (end.outcome, end.reason) == ("cancelled", "Alpaca's paper account: canceled")
+    assert alpaca.posts == 1
+
+
+def test_while_alpaca_cannot_be_reached_nothing_is_lost_or_doubled(
+    web: Loopback, db: sqlite3.Connection, alpaca: Alpaca, broker: AlpacaPaper
+) -> None:
+    [order] = keep_account(db, ALPACA, EVENING, broker=broker).proposals.orders
+    decide(db, [order], approve=True, note="", now=NIGHT)
+    web.on("/v2/orders", Answer("down", status=503))
+    with pytest.raises(RetryLater):
+        keep_account(db, ALPACA, NIGHT, broker=broker)
+    assert (load_fills(db), load_order_ends(db)) == ([], {})
+    web.on("/v2/orders", alpaca.list_or_post)
+    keep_account(db, ALPACA, NIGHT, broker=broker)
+    assert list(alpaca.orders) == [order.order_id]

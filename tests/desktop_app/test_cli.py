@@ -345,7 +345,7 @@ def test_the_service_tells_its_state_and_what_runs_next(
     code, out, _ = barograph("--json", "service", "status")
     told = json.loads(out)
     assert (code, told["installed"], told["running"], told["last_runs"]) == (0, False, None, {})
-    assert set(told["next_runs"]) == {"prices", "posts", "macro", "earnings", "orders"}
+    assert set(told["next_runs"]) == {"prices", "posts", "macro", "earnings"}
     assert barograph("service", "uninstall")[:2] == (0, "No service is installed.\n")
 
 

@@ -28,10 +28,13 @@ def test_the_times_of_the_jobs_are_those_of_the_settings(tmp_path: Path) -> None
         "macro": (DailyAt(9, 0), DailyAt(17, 0)),
         "earnings": (DailyAt(7, 30),),
         "refresh": (AfterJob("prices"),),
-        "orders": (AfterJob("refresh"), Every(15)),
+        "orders": (AfterJob("prices"), AfterJob("refresh")),
     }
     save_settings(tmp_path, Settings(prices_minutes_after_close=45, macro_times=("18:15",)))
     changed = {job.name: job.triggers for job in daily_jobs(tmp_path, silent)}
+    save_settings(tmp_path, Settings(broker="alpaca"))
+    [orders] = [job for job in daily_jobs(tmp_path, silent) if job.name == "orders"]
+    assert orders.triggers == (AfterJob("prices"), AfterJob("refresh"), Every(15))
     assert (changed["prices"], changed["macro"]) == ((AfterClose(45), BeforeOpen(60)), (DailyAt(18, 15),))
 
 

@@ -75,6 +75,7 @@ def test_a_decision_that_cannot_be_taken_says_why(barograph: Run) -> None:
 
 
 def test_an_order_of_ones_own_is_placed_within_the_limits(barograph: Run) -> None:
+    assert "account deposit" in barograph("orders", "place", "buy", "aa", "3")[1]["error"]
     barograph("account", "deposit")
     code, told, _ = barograph("orders", "place", "buy", "aa", "3", "--note", "a try")
     assert (code, told["order"]["ticker"], told["order"]["strategy"]) == (0, "AA", "own")
@@ -96,12 +97,14 @@ def test_rules_are_set_listed_and_removed(barograph: Run) -> None:
     assert barograph("orders", "rules", "add", "small", "--below", "-5")[0] == 4
 
 
-def test_switches_are_turned_and_shown(barograph: Run) -> None:
+def test_switches_are_turned_and_shown(barograph: Run, tmp_path: Path) -> None:
     barograph("account", "deposit")
     barograph("account", "automatic", "on")
     barograph("orders", "run")
     assert barograph("account", "kill", "--note", "storm")[1]["on"] is True
-    view = barograph("account", "show")[1]["account"]
+    out = tmp_path / "account.csv"
+    view = barograph("account", "show", "--out", str(out))[1]["account"]
+    assert out.read_text("utf-8").splitlines()[1:] == ["cash,,,,1000.000000,1.000000,"]
     assert (view["killed"], view["automatic"], view["waiting"], view["equity"]) == (True, True, 0, 1000.0)
     assert "kill switch" in barograph("orders", "run")[1]["why_none"]
     assert {order["status"] for order in barograph("orders", "list", "--all")[1]["orders"]} == {"cancelled"}

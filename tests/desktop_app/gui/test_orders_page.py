@@ -142,6 +142,10 @@ def test_the_journal_shows_decisions_and_takes_notes(
     assert (row.kind_name, row.entry.ticker, row.entry.note, row.what) == (
         "Note", "AAA", "watch the dividend", "while it stood at $50.00",
     )  # fmt: skip
+    page.kinds.setCurrentText("Account")
+    assert [row.kind_name for row in page.entries.rows] == ["Deposit"]
+    page.kinds.setCurrentText("Decisions")
+    assert page.entries.rows == ()
     with closing(open_home_reader(tmp_path)) as db:
         assert [entry.kind for entry in load_entries(db)] == ["note"]
     assert page.headline.text() == "You have rejected no proposal whose outcome is known."

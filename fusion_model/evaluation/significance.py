@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, ndtr, xlogy
 
+from fusion_model.advice.joint import false_discovery_rate
 from fusion_model.dataset.panel import FloatArray
 from fusion_model.evaluation.standard_error import hac_standard_error, lags_of
 
@@ -213,10 +214,4 @@ def benjamini_hochberg(p_values: ArrayLike) -> FloatArray:
     ----------
     Benjamini & Hochberg (1995), JRSS B 57.
     """
-    given = np.asarray(p_values, dtype=float)
-    adjusted = np.full(given.shape, np.nan)
-    known = np.flatnonzero(np.isfinite(given))
-    order = known[np.argsort(given[known])]
-    scaled = given[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return adjusted
+    return false_discovery_rate(p_values)

@@ -21,6 +21,7 @@ from collectors.sentiment.texts import post_text
 from fusion_model import store, store_reasons
 from fusion_model.advice.anomalies import judge
 from fusion_model.advice.measures import measured
+from fusion_model.advice.reasons import most_telling
 from fusion_model.dataset.panel import Panel, load_expected_reports, load_panel
 from fusion_model.errors import NoModel, NotEnoughHistory
 from fusion_model.evaluation.backtest import BacktestReport, Forecaster, panel_digest, run_backtest
@@ -233,10 +234,9 @@ def refresh(
 
 
 def _what_was_said(db: sqlite3.Connection, before: str, session: str, ticker: str) -> str:
-    """Return the text of the post of a session that readers scored highest; the newest of equal ones."""
+    """Return a post of a session that says what most posts of it say; of equal ones the newest."""
     posts = facts.load_posts(db, ticker, session_close(session), session_close(before))
-    best = max(posts, key=lambda post: (post.score, post.available_at), default=None)
-    return "" if best is None else post_text(best.title, best.body)
+    return most_telling([post_text(post.title, post.body) for post in posts])
 
 
 def _reasons(forecaster: FusionForecaster, panel: Panel, session: str) -> list[Reasons]:

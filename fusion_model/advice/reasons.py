@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,9 @@ REACTS = 0.4  # share of a reaction to a report from which a session counts as o
 RELEASE_HABIT = 120  # sessions
 RARE = 0.4  # share of them with news, above which a series is one of every day and no news
 QUOTED = 140  # characters of a post
+WORD = re.compile(r"[a-z]{4,}")
+NOISE = re.compile(r"^RT @user:?|\bhttps?\b\S*|@user\b:?")
+FEWEST_WORDS, MOST_TAGS = 4, 3  # of a post that is quoted
 
 RELEASES = {
     "CPIAUCSL": "consumer prices",
@@ -123,6 +128,28 @@ def joint_sentence(
         parts.append(f"A post said: “{_shortened(said)}”")
     parts.append(f"Taken together, a session as odd as this {how_often(p_value)}.")
     return " ".join(parts)
+
+
+def most_telling(texts: Sequence[str]) -> str:
+    """Return the post that says what most say: how many share each of its words, by the root of its length.
+
+    What is repeated counts once. Lists of tickers or hashtags, and texts of a few words, are left out where
+    others are there; of equal ones the first is taken.
+    """
+    plain = list(dict.fromkeys(" ".join(NOISE.sub(" ", text).split()) for text in texts))
+    spoken = [frozenset(WORD.findall(text.lower())) for text in plain]
+    shared = Counter(word for words in spoken for word in words)
+    telling = [
+        k
+        for k, text in enumerate(plain)
+        if len(spoken[k]) >= FEWEST_WORDS and text.count("$") + text.count("#") <= MOST_TAGS
+    ]
+    chosen = max(
+        telling or range(len(plain)),
+        key=lambda k: sum(shared[word] for word in spoken[k]) / max(len(spoken[k]), 1) ** 0.5,
+        default=None,
+    )
+    return "" if chosen is None else plain[chosen]
 
 
 def market_sentence(rose: int, fell: int, middle: float, distance: float, p_value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +30,7 @@ from fusion_model.store import (
 from fusion_model.store_reasons import last_reason_session, load_reason_tickers, load_reasons
 
 RETURN_DECIMALS, PRICE_DECIMALS = 8, 4
+NUMBER = re.compile(r"[+-]?\$?[\d,]*\.?\d+(e[+-]?\d+)?( ?%)?")  # as tables show them
 KEY_COLUMNS = (
     "model", "model_version", "ticker", "as_of_session", "horizon", "target_session", "last_close",
 )  # fmt: skip
@@ -196,6 +198,19 @@ def export_holdings(rows: Sequence[HoldingRow], out: Path, excel: bool = False) 
         for row in rows
     ]  # fmt: skip
     return _write(out, HOLDING_COLUMNS, cells, excel)
+
+
+def export_table(header: Sequence[str], rows: Iterable[Sequence[str]], out: Path, excel: bool = False) -> int:
+    """Write a table as it stands on screen; raises ConfigurationError where the file cannot be written.
+
+    A text that a spreadsheet would take for a formula is defused; a number, signed or in percent, is not.
+    """
+    shown = ([_shown(cell) for cell in row] for row in rows)
+    return _write(out, [_shown(cell) for cell in header], shown, excel)
+
+
+def _shown(cell: str) -> str:
+    return cell if NUMBER.fullmatch(cell) else _safe(cell)
 
 
 def total_wealth(bars: Sequence[tuple[str, float]], actions: Iterable[tuple[str, str, float]]) -> list[float]:

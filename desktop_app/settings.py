@@ -162,13 +162,13 @@ def save_settings(home: Path, settings: Settings) -> None:
 
 def _checked(path: Path, key: str, value: Any) -> Any:
     """Return a JSON value in the type of its setting, or say what was expected."""
-    expected = _problem(key, value)
+    expected = problem_of(key, value)
     if expected:
         raise BadInput(f"{path}: '{key}' must be {expected}, not {json.dumps(value)}")
     return tuple(value) if isinstance(value, list) else value
 
 
-def _problem(key: str, value: Any) -> str:
+def problem_of(key: str, value: Any) -> str:
     """Return what a setting must be where the value is not it, else an empty text."""
     if key == "theme":
         return "" if value in THEMES else f"one of {', '.join(THEMES)}"

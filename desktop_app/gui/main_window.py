@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,17 +10,22 @@ from PySide6.QtCore import QByteArray, QSettings, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QSystemTrayIcon, QWidget
 
+from collectors.errors import CollectorError
 from desktop_app.gui.desk import Desk
+from desktop_app.gui.market_page import MarketPage
 from desktop_app.gui.navigation import Navigation
 from desktop_app.gui.page import Page
 from desktop_app.gui.pages import PAGES
+from desktop_app.gui.palette import Deed, Palette
+from desktop_app.gui.pictures import save_png, save_report, save_svg
 from desktop_app.gui.theme import Theme, apply_theme, theme_named
 from desktop_app.gui.tray import Tray
-from desktop_app.gui.work_bar import StatusLine, WorkBar
-from desktop_app.settings import Settings, load_settings
-from desktop_app.snapshot import Overview
+from desktop_app.gui.work_bar import WORK, StatusLine, WorkBar
+from desktop_app.settings import THEMES, Settings, load_settings
+from desktop_app.snapshot import Overview, company_name
 
 WINDOW_STATE_NAME = "window.ini"
+PALETTE_KEYS = ("Ctrl+K", "F1")
 WIDTH_FOR_TITLES = 1180  # pixels; in a narrower window the navigation shows icons alone
 
 
@@ -72,6 +78,10 @@ class MainWindow(QMainWindow):
         for entry in PAGES:
             QShortcut(QKeySequence(entry.shortcut), self, partial(self.open_page, entry.name))
         QShortcut(QKeySequence("F5"), self, self.desk.reload)
+        for key in PALETTE_KEYS:
+            QShortcut(QKeySequence(key), self, self.open_palette)
+        QShortcut(QKeySequence("Ctrl+Q"), self, self.close)
+        self.work_bar.picture_wanted.connect(self.save_picture)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self.desk.follow_system)
 
     # Pages ----------------------------------------------------------------------------------------
@@ -95,6 +105,59 @@ class MainWindow(QMainWindow):
     def shown_page(self) -> str:
         """Return the name of the page on screen."""
         return next(name for name, page in self._pages.items() if page is self._stack.currentWidget())
+
+    def open_palette(self) -> Palette:
+        """Ask what to do or where to go, with every shortcut beside it."""
+        palette = Palette(self.deeds(), self)
+        palette.open()
+        return palette
+
+    def deeds(self) -> list[Deed]:
+        """Return all that the window can do."""
+        found = [
+            Deed(f"Go to {entry.title}", entry.shortcut, partial(self.open_page, entry.name))
+            for entry in PAGES
+        ]
+        found += [
+            Deed(f"{name}: {hint}", key, partial(self.desk.start, *commands))
+            for name, hint, key, commands in WORK
+        ]
+        found += [
+            Deed("Read everything anew", "F5", self.desk.reload),
+            Deed("Search the watchlist", "Ctrl+F", partial(self.open_page, "market")),
+            Deed("Do, or go to; all shortcuts", "Ctrl+K, F1", self.open_palette),
+            Deed("Quit", "Ctrl+Q", self.close),
+        ]
+        found += [Deed(f"Theme: {name}", "", partial(self._choose_theme, name)) for name in THEMES]
+        found += [Deed(title, "", act) for title, act in self.work_bar.picture_entries()]
+        return found + [
+            Deed(
+                f"{ticker} {company_name(ticker)}",
+                "",
+                partial(self.desk.go_to, "market", ticker),
+                hidden=True,
+            )
+            for ticker in self.desk.overview.tickers
+        ]
+
+    def _choose_theme(self, name: str) -> None:
+        self.desk.change_settings(replace(self.desk.settings, theme=name))
+
+    def save_picture(self, kind: str, path: str) -> None:
+        """Save the chart as PNG or SVG, or a report on the ticker as PDF."""
+        market = self.page("market")
+        if not isinstance(market, MarketPage) or market.snapshot is None:
+            self.desk.say("There is no ticker on the Market page to draw yet", warning=True)
+            return
+        try:
+            if kind == "pdf":
+                save_report(market.snapshot, market.chart, Path(path))
+            else:
+                (save_svg if kind == "svg" else save_png)(market.chart, Path(path))
+        except CollectorError as error:
+            self.desk.say(str(error), warning=True)
+        else:
+            self.desk.say(f"Written to {path}")
 
     def _go_to(self, name: str, session: str) -> None:
         self.open_page(name)

@@ -103,6 +103,10 @@ class Page(QFrame):
         self._act = act
         self._stack.setCurrentWidget(self.empty)
 
+    def show_body(self) -> None:
+        """Show the page's own widgets, where nothing is read for them."""
+        self._stack.setCurrentWidget(self.body)
+
     def show_as_of(self, text: str) -> None:
         """Say at the right of the heading as of when the page is."""
         self.as_of.setText(text)

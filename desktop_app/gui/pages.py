@@ -15,4 +15,5 @@ PAGES: tuple[PageEntry, ...] = (
     PageEntry("orders", "Orders", "Ctrl+8", "desktop_app.gui.orders_page:OrdersPage"),
     PageEntry("journal", "Journal", "Ctrl+9", "desktop_app.gui.journal_page:JournalPage"),
     PageEntry("sources", "Sources", "Ctrl+0", "desktop_app.gui.sources_page:SourcesPage"),
+    PageEntry("settings", "Settings", "Ctrl+,", "desktop_app.gui.settings_page:SettingsPage"),
 )

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QFileDialog,
     QFrame,
     QHeaderView,
     QLabel,
+    QMessageBox,
     QPushButton,
     QSizePolicy,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
+
+from collectors.errors import CollectorError
+from desktop_app.export import export_table
 
 NARROWEST, FIRST_GUESS = 80, 600  # pixels of a text that wraps: at least, and before it has a place
 
@@ -88,7 +94,7 @@ class RecordModel(QAbstractTableModel, Generic[Row]):
 
 
 def table_of(model: RecordModel[Any], name: str) -> QTableView:
-    """Return a quiet table: whole rows chosen, no grid, no row numbers."""
+    """Return a quiet table: whole rows chosen, no grid, no row numbers; its menu saves it as CSV."""
     view = QTableView()
     view.setModel(model)
     view.setAccessibleName(name)
@@ -105,6 +111,12 @@ def table_of(model: RecordModel[Any], name: str) -> QTableView:
     for position, column in enumerate(model.columns):
         mode = QHeaderView.ResizeMode.Stretch if column.stretch else QHeaderView.ResizeMode.ResizeToContents
         header.setSectionResizeMode(position, mode)
+    save = QAction("Save this table as CSV …", view)
+    save.setShortcut(QKeySequence("Ctrl+Shift+S"))
+    save.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+    save.triggered.connect(lambda: _ask_to_save(view, model, name))
+    view.addAction(save)
+    view.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
     return view
 
 
@@ -121,6 +133,23 @@ class WrappedLabel(QLabel):
         self._laid_out = True
         if event.size().width() != event.oldSize().width():
             self.updateGeometry()
+
+
+def save_table(model: RecordModel[Any], out: Path) -> int:
+    """Write what a table shows as CSV; return the rows. Errors as desktop_app.export.export_table."""
+    header = [column.title for column in model.columns]
+    return export_table(header, ([column.text(row) for column in model.columns] for row in model.rows), out)
+
+
+def _ask_to_save(view: QTableView, model: RecordModel[Any], name: str) -> None:
+    suggested = Path.home() / f"barograph-{name.lower().replace(' ', '-')}.csv"
+    path, _ = QFileDialog.getSaveFileName(view, "Save this table", str(suggested), "CSV (*.csv)")
+    if not path:
+        return
+    try:
+        save_table(model, Path(path))
+    except CollectorError as error:
+        QMessageBox.warning(view, "Save this table", str(error))
 
 
 def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:

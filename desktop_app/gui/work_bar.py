@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QActionGroup, QKeySequence
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -45,8 +46,13 @@ WORK: tuple[tuple[str, str, str, tuple[tuple[str, ...], ...]], ...] = (
 )
 
 
+PICTURES = {"png": "Chart as PNG", "svg": "Chart as SVG", "pdf": "Report on this ticker as PDF"}
+
+
 class WorkBar(QToolBar):
     """Buttons for the everyday commands, the exports, and the theme."""
+
+    picture_wanted = Signal(str, str)  # a kind of PICTURES, and the file
 
     def __init__(self, desk: Desk) -> None:
         super().__init__("Work")
@@ -62,7 +68,10 @@ class WorkBar(QToolBar):
             self.buttons[name] = button
             self.addWidget(button)
         self.addWidget(
-            self._menu_button("Export", [(name, partial(self._ask_export, name)) for name in EXPORTS])
+            self._menu_button(
+                "Export",
+                [(name, partial(self._ask_export, name)) for name in EXPORTS] + self.picture_entries(),
+            )
         )
         gap = QWidget()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -82,7 +91,9 @@ class WorkBar(QToolBar):
         button.setAccessibleName(title)
         menu = QMenu(button)
         for name, act in entries:
-            menu.addAction(name.replace("-", " ").capitalize() + " …").triggered.connect(act)
+            menu.addAction(
+                name.replace("-", " ")[:1].upper() + name.replace("-", " ")[1:] + " …"
+            ).triggered.connect(act)
         button.setMenu(menu)
         return button
 
@@ -99,6 +110,18 @@ class WorkBar(QToolBar):
 
     def _choose_theme(self, name: str, _checked: bool = False) -> None:
         self.desk.change_settings(replace(self.desk.settings, theme=name))
+
+    def picture_entries(self) -> list[tuple[str, Callable[[], None]]]:
+        """Return what the window adds to the menu of exports: name and deed."""
+        return [(title, partial(self._ask_picture, kind)) for kind, title in PICTURES.items()]
+
+    def _ask_picture(self, kind: str) -> None:
+        suggested = Path.home() / f"barograph-{self.desk.ticker or 'window'}.{kind}"
+        path, _ = QFileDialog.getSaveFileName(
+            self, PICTURES[kind], str(suggested), f"{kind.upper()} (*.{kind})"
+        )
+        if path:
+            self.picture_wanted.emit(kind, path)
 
     def _ask_export(self, name: str) -> None:
         path, _ = QFileDialog.getSaveFileName(

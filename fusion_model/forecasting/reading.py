@@ -87,10 +87,11 @@ class Voices(NamedTuple):
 def causes_read(state: FittedState, panel: Panel) -> tuple[str, ...]:
     """Return the causes that a model can be moved by, in the order they are told."""
     config = state.config
+    trees = state.stack is not None and state.stack.trees is not None  # they read every price feature
     return (
         "price",
         "volume",
-        *(("indicators",) if config.use_indicators else ()),
+        *(("indicators",) if config.use_indicators or trees else ()),
         "market",
         *(("earnings",) if panel.earnings is not None else ()),
         *(("posts",) if config.use_sentiment else ()),

@@ -15,7 +15,7 @@ from fusion_model.findings import QUANTILE_LEVELS, Attribution, Forecast
 from fusion_model.forecasting.explain import Explanation, attributions, coalitions, explain, shapley
 from fusion_model.forecasting.fusion_forecaster import FusionForecaster
 from fusion_model.forecasting.fusion_network import FusionConfig
-from fusion_model.forecasting.reading import between, read, read_altered, read_usual
+from fusion_model.forecasting.reading import between, causes_read, read, read_altered, read_usual
 from tests.builders import lively_panel, panel_of, posts_of_days, with_future_corrupted
 
 EVERYTHING = FusionConfig(
@@ -49,9 +49,9 @@ LOW_Q, MEDIAN_Q, HIGH_Q = (QUANTILE_LEVELS.index(level) for level in (0.05, 0.5,
 @pytest.fixture(scope="module")
 def panel() -> Panel:
     """Every fifth stock and session has a report, announced four sessions ahead."""
-    lively = lively_panel(760, 6)
-    earnings = np.zeros((760, 6, 4))
-    for n in range(6):
+    lively = lively_panel(760, 7)
+    earnings = np.zeros((760, 7, 4))
+    for n in range(7):
         for row in range(20 + 9 * n, 760, 61):
             earnings[row, n, 0] = 1.0
             earnings[row - 1 : row, n, 1] = 1.0
@@ -131,7 +131,7 @@ def test_a_related_stock_is_named_for_its_share(explained: Explanation) -> None:
     near = {(row.ticker, row.neighbour) for row in explained.related}
     named = {(row.ticker, row.part) for row in explained.attributions if row.cause == "related" and row.part}
     assert named == near
-    assert sum(row.attention or 0.0 for row in explained.related) == pytest.approx(6.0, abs=1e-6)
+    assert sum(row.attention or 0.0 for row in explained.related) == pytest.approx(7.0, abs=1e-6)
 
 
 def test_what_comes_later_changes_no_reason(fitted: FusionForecaster, panel: Panel) -> None:
@@ -147,6 +147,16 @@ def test_what_a_model_does_not_read_moves_nothing(panel: Panel, session: str) ->
     assert causes == {"usual", "price", "volume", "indicators", "market", "calibration", "drift"}
     assert {row.change for row in found.counterfactuals} == {"no_move"}
     assert {row.attention for row in found.related} == {None}
+
+
+def test_what_trees_alone_read_is_a_cause_too(fitted: FusionForecaster, panel: Panel) -> None:
+    """Once the sum missed the forecast where networks were kept from chart indicators and trees were not."""
+    state = fitted.state
+    assert state.stack is not None
+    assert state.stack.trees is not None
+    blind = replace(state, config=replace(state.config, use_indicators=False))
+    assert "indicators" in causes_read(blind, panel)
+    assert "indicators" not in causes_read(replace(blind, stack=replace(state.stack, trees=None)), panel)
 
 
 # Planted signals ----------------------------------------------------------------------------------

@@ -248,7 +248,7 @@ def _panel(returns: FloatArray, volume: FloatArray | None = None) -> Panel:
         ohlcv=np.stack([open_, *ends, close, traded], axis=2),
         split_ratio=np.ones((T, N)),
         dividend=np.zeros((T, N)),
-        sentiment=np.stack([nothing, nothing, np.zeros((T, N))], axis=2),
+        sentiment=np.stack([nothing, nothing, *np.zeros((2, T, N)), nothing], axis=2),
         macro=np.zeros((T, 0, 2)),
         macro_series=(),
     )
@@ -276,7 +276,7 @@ def plant_volume() -> tuple[Panel, FloatArray]:
 
 def plant_posts() -> tuple[Panel, FloatArray]:
     signal, random = _signal()
-    posts = np.stack([np.tanh(signal), np.zeros((T, N)), np.ones((T, N))], axis=2)
+    posts = np.stack([np.tanh(signal), *np.zeros((1, T, N)), np.ones((T, N)), *np.zeros((2, T, N))], axis=2)
     return replace(_panel(_after(signal, random)), sentiment=posts, scorer="planted"), signal
 
 

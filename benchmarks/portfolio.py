@@ -39,8 +39,8 @@ from fusion_model.portfolio_findings import EQUAL_WEIGHT, HOLD, METHOD_NAMES, ME
 
 CHOICE, TEST = ("2012-01-03", "2016-12-30"), ("2017-01-03", "2021-04-20")
 COST = 0.001
-CAP = 0.10  # of one ticker; chosen on 2012-2016 with the window and the decay
-TRIED = tuple(product((250, 750), (0.94, 0.97), (0.05, 0.10)))  # window, decay, cap
+CAP = 0.10  # of one ticker
+TRIED = tuple(product((250, 750), (0.94, 0.97), (0.10,)))  # window, decay, cap
 SMALL = 10  # portfolios
 YEAR = 252  # sessions
 

@@ -34,8 +34,7 @@ METHOD_HEADER = (
 )
 WEIGHT_HEADER = ("ticker", "now", "suggested", "change", "between")
 WALK_HEADER = (
-    "strategy", "a year", "volatility", "Sharpe", "less 1/N", "deflated", "deepest fall", "worst days",
-    "exchanged",
+    "strategy", "a year", "volatility", "Sharpe", "less 1/N", "deflated", "fall", "worst days", "traded",
 )  # fmt: skip
 FRONTIER_HEADER = ("exchanged", "worst 1 in 20", "volatility", "names")
 METHOD_NOTE = (
@@ -45,8 +44,8 @@ METHOD_NOTE = (
 )
 WALK_NOTE = (
     "Less 1/N: 95 % of the difference of Sharpe ratios. Deflated: the probability that the Sharpe ratio is "
-    "above what the best of as many worthless trials would show. Worst days: mean loss of the worst "
-    "twentieth of days. Exchanged: a year."
+    "above what the best of as many worthless trials would show. Fall: the deepest. Worst days: mean "
+    "loss of the worst twentieth of days. Traded: exchanged a year."
 )
 MEAN_NOTE = (
     "Expected returns are taken as equal, since no forecast of direction has shown skill: what differs "

@@ -27,7 +27,7 @@ def closes_argument(doc: str | None) -> argparse.ArgumentParser:
 
 def require_closes(path: Path) -> None:
     """Leave with a reason where the file is not here."""
-    require(path, hint='pip install "barograph[benchmarks]", or name its sp500_dataset.csv.gz')
+    require(path, hint="pip install skfolio, or name its sp500_dataset.csv.gz")
 
 
 def read_closes(path: Path, last: str = "9999") -> Panel:

@@ -75,7 +75,7 @@ class PortfolioPage(Page):
         split.addWidget(self._holdings_side())
         split.addWidget(self._suggestions_side())
         split.setStretchFactor(1, 1)
-        split.setSizes([430, 780])
+        split.setSizes([432, 783])
         page_layout(self).addWidget(split)
         self._enable()
 
@@ -225,6 +225,7 @@ class PortfolioPage(Page):
             (self.frontier, self.frontier_table, view.frontier_cells),
         ):
             model.show_rows(cells)
+            table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             _fit(table, len(cells))
         self._show_method()
 

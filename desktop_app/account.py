@@ -93,7 +93,7 @@ def terms_of(db: sqlite3.Connection, settings: Settings) -> Terms:
         unusual_p_value=settings.alert_p_value,
         quotes_false_share=settings.alert_false_share,
         killed=bool(kills) and kills[-1].turned_on,
-        killed_at=max((turn.switched_at for turn in kills if turn.turned_on), default=""),
+        kills=tuple(turn.switched_at for turn in kills if turn.turned_on),
     )
 
 
@@ -299,7 +299,7 @@ def keep_account(
 
     with writing(db) if broker is None else nullcontext():
         terms = terms_of(db, settings)
-        outcomes = settle(db, terms, decisions_of(db), now, broker)
+        outcomes = settle(db, terms, every_decision_of(db), now, broker)
         targets, method = suggested_weights(db, settings)
         proposals = propose_daily(db, terms, decisions_of(db), now, targets=targets, method=method)
         approved = decide_by_rules(db, terms, load_unsettled_orders(db, terms.account), now)
@@ -326,12 +326,14 @@ def on_quotes(
     with writing(db) if broker is None else nullcontext():
         terms = terms_of(db, settings)
         decisions = decisions_of(db)
-        outcomes = settle(db, terms, decisions, now, None, quotes) if broker is None else Outcomes()
+        outcomes = (
+            settle(db, terms, every_decision_of(db), now, None, quotes) if broker is None else Outcomes()
+        )
         reaction = react(db, terms, decisions, quotes, now)
         save_entries(db, _alerts(reaction, now))
         approved = decide_by_rules(db, terms, reaction.proposals.orders, now)
         if broker is not None and approved:
-            outcomes = settle(db, terms, decisions_of(db), now, broker)
+            outcomes = settle(db, terms, every_decision_of(db), now, broker)
     return Pass(reaction.proposals, tuple(approved), outcomes, reaction)
 
 

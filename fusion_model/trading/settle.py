@@ -25,35 +25,41 @@ from fusion_model.findings import Fill, Order, OrderEnd
 from fusion_model.trading.books import Books, load_books, session_at
 from fusion_model.trading.terms import Decision, Terms
 
+ALWAYS = "9999"  # an instant after every other
 PATIENCE = 5  # sessions without a price after which an approved order expires
 
 
 def settle(
     db: sqlite3.Connection,
     terms: Terms,
-    decisions: Mapping[str, Decision],
+    decisions: Mapping[str, Sequence[Decision]],
     now: str,
     broker: Broker | None = None,
     quotes: Sequence[Quote] = (),
 ) -> Outcomes:
     """Fill approved orders at the next price, or hand them to a broker; end what was stopped or is too old.
 
-    Limits are held against each order once more, at the price at which it would be traded. ``quotes`` are
-    those that have just come, beside the stored ones. On paper all of it is one transaction; a broker is
-    asked outside of any, and what it says is then saved at once.
+    Limits are held against each order once more, at the price at which it would be traded. On paper all of
+    it is one transaction; a broker is asked outside of any, and what it says is then saved at once.
+
+    Parameters
+    ----------
+    decisions : mapping of order_id to every decision on it, oldest first
+        A fill belongs to the first price while an order was approved, though a later change of mind is known
+        before that price is: who has seen the day may not take the morning back.
+    quotes : sequence of Quote
+        Those that have just come, beside the stored ones.
     """
+    latest = {order_id: said[-1] for order_id, said in decisions.items() if said}
     with facts.writing(db) if broker is None else nullcontext():
         unsettled = store_orders.load_unsettled_orders(db, terms.account)
-        approved = [
-            order for order in unsettled if order.order_id in decisions and decisions[order.order_id].approved
-        ]
-        stopped = [order for order in unsettled if terms.killed_at and order.proposed_at <= terms.killed_at]
+        decided = [order for order in unsettled if order.order_id in latest]
+        stopped = [order for order in unsettled if order.proposed_at <= terms.killed_at]
         gone = {order.order_id for order in stopped}
-        live = [order for order in approved if order.order_id not in gone]
+        live = [order for order in decided if latest[order.order_id].approved and order.order_id not in gone]
         if broker is None:
-            outcomes = _fill_on_paper(db, terms, decisions, live, now, quotes)
+            outcomes = _fill_on_paper(db, terms, decisions, decided, now, quotes)
         else:
-            decided = [order for order in unsettled if order.order_id in decisions]
             outcomes = _hand_over(db, terms, broker, decided, live, now)
         settled = {fill.order_id for fill in outcomes.fills} | {end.order_id for end in outcomes.ends}
         settled |= outcomes.under_way
@@ -64,7 +70,7 @@ def settle(
                 for order in rest
                 if order.order_id in gone
             ),
-            *_undecided(rest, decisions, gone, now),
+            *_undecided(rest, latest, gone, now),
         ]
         outcomes = Outcomes(outcomes.fills, (*outcomes.ends, *ends), outcomes.under_way)
         store_orders.save_outcomes(db, outcomes.fills, outcomes.ends, now)
@@ -90,33 +96,36 @@ def _undecided(
 def _fill_on_paper(
     db: sqlite3.Connection,
     terms: Terms,
-    decisions: Mapping[str, Decision],
-    live: Sequence[Order],
+    decisions: Mapping[str, Sequence[Decision]],
+    decided: Sequence[Order],
     now: str,
     arrived: Sequence[Quote],
 ) -> Outcomes:
-    if not live:
+    if not decided:
         return Outcomes()
-    books = load_books(db, terms, now, [order.ticker for order in live], arrived)
-    nexts = {
-        order.order_id: at
-        for order in live
-        if (at := _next_price(db, books, order.ticker, decisions[order.order_id].at, now, arrived))
-        is not None
-    }
+    books = load_books(db, terms, now, [order.ticker for order in decided], arrived)
+    nexts: dict[str, NextPrice] = {}
     fills: list[Fill] = []
     ends: list[OrderEnd] = []
+    for order in decided:
+        spans = approved_spans(decisions[order.order_id], order.proposed_at, terms.kills)
+        for after, until in spans:
+            at = _next_price(db, books, order.ticker, after, now, arrived)
+            if at is not None and at.at < until:
+                nexts[order.order_id] = at
+                break
+        else:
+            if spans and spans[-1][1] == ALWAYS and _waited(spans[-1][0], now) > PATIENCE:
+                why = f"no price came in {PATIENCE} sessions"
+                ends.append(OrderEnd(order.order_id, order.account, "expired", why, now))
     standings: dict[str, Standing] = {}
-    for order in live:
-        if order.order_id not in nexts and _waited(decisions[order.order_id].at, now) > PATIENCE:
-            why = f"no price came in {PATIENCE} sessions"
-            ends.append(OrderEnd(order.order_id, order.account, "expired", why, now))
-    ready = [order for order in live if order.order_id in nexts]
+    ready = [order for order in decided if order.order_id in nexts]
     for order in sorted(ready, key=lambda one: (nexts[one.order_id].at, one.side == BUY, one.order_id)):
         at = nexts[order.order_id]
         shares = order.shares * books.splits(order.ticker, order.session, at.session)
         if at.session not in standings:
-            standings[at.session] = books.standing(at.session, under_way=True)
+            standing = books.standing(at.session, under_way=True)
+            standings[at.session] = replace(standing, killed=False)  # what a kill stopped has no span
         standing = standings[at.session]
         verdict = judge(order, shares, at.price, standing, terms.limits, terms.costs)
         if verdict.shares <= 0:
@@ -133,6 +142,19 @@ def _fill_on_paper(
                 standing, account=with_fill(standing.account, fill), orders_today=standing.orders_today + 1
             )
     return Outcomes(tuple(fills), tuple(ends))
+
+
+def approved_spans(said: Sequence[Decision], proposed_at: str, kills: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the spans of time, as (after, until), in which an order was approved; the last may be open.
+
+    The first kill after its proposal ends an order for good.
+    """
+    end = min((at for at in kills if at >= proposed_at), default=ALWAYS)
+    spans = []
+    for decision, following in zip(said, [*(one.at for one in said[1:]), ALWAYS], strict=True):
+        if decision.approved and decision.at < min(following, end):
+            spans.append((decision.at, min(following, end)))
+    return spans
 
 
 def _next_price(

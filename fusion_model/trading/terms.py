@@ -15,9 +15,9 @@ from fusion_model.findings import Order, UnusualQuote
 class Terms:
     """What the person decided about an account; see advice.order_limits and advice.orders for the figures.
 
-    ``paid_in`` are (instant, USD); empty: no account was opened. ``killed_at`` is when the kill switch was
-    last turned on: it cancels all that was proposed by then, for good. ``unusual_p_value`` is from where on
-    a session is unusual, ``quotes_false_share`` how many alerts on its prices may be chance, ``band``
+    ``paid_in`` are (instant, USD); empty: no account was opened. ``kills`` are when the kill switch was
+    turned on: each cancels all that was proposed by then, for good. ``unusual_p_value`` is from where on a
+    session is unusual, ``quotes_false_share`` how many alerts on its prices may be chance, ``band``
     how far a holding may stray from its target.
     """
 
@@ -31,7 +31,12 @@ class Terms:
     unusual_p_value: float = 0.001
     quotes_false_share: float = 0.2
     killed: bool = False
-    killed_at: str = ""
+    kills: tuple[str, ...] = ()
+
+    @property
+    def killed_at(self) -> str:
+        """When the kill switch was last turned on; empty where it never was."""
+        return max(self.kills, default="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from fusion_model.store_orders import (
 )
 from fusion_model.trading.books import load_account
 from fusion_model.trading.propose import propose_daily, propose_own, react
-from fusion_model.trading.settle import settle
+from fusion_model.trading.settle import ALWAYS, approved_spans, settle
 from fusion_model.trading.terms import Decision, Terms
 from tests.builders import forecast_of
 
@@ -64,8 +64,8 @@ def propose(db: sqlite3.Connection, now: str = EVENING, terms: Terms = TERMS) ->
     return propose_daily(db, terms, {}, now, targets=TARGETS, method="the mix").orders
 
 
-def approved(*orders: Order, at: str = NIGHT) -> dict[str, Decision]:
-    return {order.order_id: Decision(approved=True, at=at) for order in orders}
+def approved(*orders: Order, at: str = NIGHT) -> dict[str, list[Decision]]:
+    return {order.order_id: [Decision(approved=True, at=at)] for order in orders}
 
 
 def open_second(db: sqlite3.Connection, ko: float = 52.0) -> None:
@@ -106,10 +106,38 @@ def test_nothing_is_filled_without_an_approval(db: sqlite3.Connection) -> None:
 def test_a_rejected_order_is_never_filled_and_ends(db: sqlite3.Connection) -> None:
     made = propose(db)
     open_second(db)
-    said = {order.order_id: Decision(approved=False, at=NIGHT) for order in made}
+    said = {order.order_id: [Decision(approved=False, at=NIGHT)] for order in made}
     settle(db, TERMS, said, NEXT_EVENING)
     assert load_fills(db) == []
     assert {end.outcome for end in load_order_ends(db).values()} == {"rejected"}
+
+
+def test_who_has_seen_the_day_cannot_take_its_opening_back(db: sqlite3.Connection) -> None:
+    """Daily bars come in the evening: a rejection or a kill at noon is later than the fill at the open."""
+    ko, pep = propose(db)
+    open_second(db)
+    noon = "2020-01-03T17:00:00Z"
+    said = approved(ko, pep)
+    said[ko.order_id].append(Decision(approved=False, at=noon))
+    settle(db, replace(TERMS, killed=True, kills=(noon,)), said, NEXT_EVENING)
+    assert [(fill.ticker, fill.filled_at) for fill in load_fills(db)] == [("KO", OPENED), ("PEP", OPENED)]
+
+
+@pytest.mark.parametrize(
+    ("said", "kills", "spans"),
+    [
+        ([(True, "2")], [], [("2", ALWAYS)]),
+        ([(True, "2"), (False, "4")], [], [("2", "4")]),
+        ([(True, "2"), (False, "4"), (True, "5")], [], [("2", "4"), ("5", ALWAYS)]),
+        ([(True, "2"), (False, "4"), (True, "5")], ["3", "6"], [("2", "3")]),
+        ([(True, "2")], ["1"], []),
+        ([(False, "2")], [], []),
+    ],
+)
+def test_an_order_can_be_filled_only_while_it_was_approved_and_not_after_the_first_kill(
+    said: list[tuple[bool, str]], kills: list[str], spans: list[tuple[str, str]]
+) -> None:
+    assert approved_spans([Decision(*one) for one in said], "1", kills) == spans
 
 
 def test_settling_again_fills_nothing_twice(db: sqlite3.Connection) -> None:
@@ -182,10 +210,10 @@ def test_a_limit_is_held_against_the_price_of_the_fill(db: sqlite3.Connection) -
 
 def test_the_kill_switch_stops_proposals_and_cancels_what_waits_for_good(db: sqlite3.Connection) -> None:
     made = propose(db)
-    killed = replace(TERMS, killed=True, killed_at=NIGHT)
+    killed = replace(TERMS, killed=True, kills=(NIGHT,))
     assert "kill switch" in propose_daily(db, killed, {}, NIGHT, targets=TARGETS, method="").why_none
     open_second(db)
-    resumed = replace(TERMS, killed_at=NIGHT)
+    resumed = replace(TERMS, kills=(NIGHT,))
     settle(db, resumed, approved(*made, at=EVENING), NEXT_EVENING)
     assert load_fills(db) == []
     assert {end.outcome for end in load_order_ends(db).values()} == {"cancelled"}

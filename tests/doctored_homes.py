@@ -5,11 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import closing, redirect_stderr, redirect_stdout
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from collectors.market_calendar import last_closed_session, session_after, session_close, sessions_between
+from collectors.market_calendar import (
+    instant,
+    last_closed_session,
+    session_after,
+    session_close,
+    sessions_between,
+)
 from collectors.records import EarningsAnnouncement, JobRun, MacroObservation, Post, PostMention, PriceBar
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.scoring import score_new_posts
@@ -30,6 +37,7 @@ def fill_healthy(home: Path, now: str) -> None:
     last = last_closed_session(now)
     sessions = sessions_between(session_after(last, -29), last)
     first, before = session_after(last, -29), session_close(session_after(last, -1))
+    posted = instant(datetime.fromisoformat(now) - timedelta(hours=1))  # fresh on a Monday, too
     model = TrainedModel(
         "fusion-m1", "fusion", first, before, "m1", f'{{"scorer": "{CompactScorer().name}"}}'
     )
@@ -46,7 +54,7 @@ def fill_healthy(home: Path, now: str) -> None:
         )
         watch(db, ["AAA", "BBB"], now)
         save_posts(
-            db, [Post("p1", "reddit", "stocks", "AAA is going up", "", 1, 0, before, before)],
+            db, [Post("p1", "reddit", "stocks", "AAA is going up", "", 1, 0, posted, posted)],
             [PostMention("p1", "AAA")],
         )  # fmt: skip
         score_new_posts(db, CompactScorer(), now=now)

@@ -155,6 +155,7 @@ def fired(
                 alert = RuleAlert(rule.rule_id, one.ticker, one.session, reason)
                 raised.append(alert)
                 found.append(alert)
+                known.add((rule.rule_id, one.ticker, one.session))
     return found
 
 
@@ -217,7 +218,7 @@ def _left_range(rule: AlertRule, one: SessionFacts) -> str:
     low, high = one.ranges.get(rule.threshold, (math.nan, math.nan))
     if (rule.side != DOWN and one.close > high) or (rule.side != UP and one.close < low):
         return (
-            f"The close of {money(one.close)} lies outside of {money_range(low, high)}, where "
+            f"The price of {money(one.close)} lies outside of {money_range(low, high)}, where "
             f"{rule.threshold:g} % of outcomes were expected."
         )
     return ""

@@ -153,7 +153,10 @@ def react_to_quotes(home: Path) -> OnQuotes:
 
     def react(db: sqlite3.Connection, quotes: Sequence[Quote]) -> None:
         from desktop_app.account import on_quotes
+        from desktop_app.rule_check import check_quotes
 
+        for alert in check_quotes(db, quotes, utc_now()):
+            logger.info("Alert on a quote: %s, %s", alert.ticker, alert.reason)
         settings = load_settings(home)
         if settings.broker not in opened:
             opened[settings.broker] = open_broker(settings, HASTY)

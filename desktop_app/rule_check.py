@@ -1,4 +1,4 @@
-"""Looks at the last sessions with the person's rules, and keeps what they raise."""
+"""Looks at sessions and prices with the person's rules, and keeps what they raise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 
-from collectors.market_calendar import session_close
+from collectors.market_calendar import last_closed_session, session_close, session_of
+from collectors.records import Quote
 from collectors.store import (
     load_actions,
     load_bars,
@@ -25,6 +26,7 @@ from fusion_model.findings import QUANTILE_LEVELS, Forecast
 from fusion_model.store import load_forecasts
 
 LATEST = "9999"
+ON_QUOTES = ("price", "return", "range")  # kinds that a price under way can tell
 LOOKED_AT = 5  # sessions back that a check still looks at: after days away none is missed
 USUAL_VOLUME, USUAL_POSTS = 22, 60  # sessions
 DAYS_BACK = 120  # that hold as many sessions
@@ -43,6 +45,67 @@ def check_rules(db: sqlite3.Connection, now: str) -> list[RuleAlert]:
     found = fired(rules, load_session_facts(db, tickers, now, posts=posts), load_rule_alerts(db))
     save_rule_alerts(db, found, now)
     return found
+
+
+def check_quotes(db: sqlite3.Connection, quotes: Sequence[Quote], now: str) -> list[RuleAlert]:
+    """Save and return what the rules on prices newly raise on prices of the session under way.
+
+    A rule that fired on one is not raised again by the close of that session. What a close alone can tell
+    (volume, posts, the next forecast) waits for it.
+    """
+    rules = [rule for rule in load_rules(db) if rule.kind in ON_QUOTES]
+    if not rules or not quotes:
+        return []
+    watched = set(load_watchlist(db) or load_tickers(db))
+    found = fired(
+        [rule for rule in rules if rule.ticker],
+        facts := quote_facts(db, quotes, now),
+        before := load_rule_alerts(db),
+    )
+    everyone = [one for one in facts if one.ticker in watched]
+    found += fired([rule for rule in rules if not rule.ticker], everyone, before)
+    save_rule_alerts(db, found, now)
+    return found
+
+
+def quote_facts(db: sqlite3.Connection, quotes: Sequence[Quote], now: str) -> list[SessionFacts]:
+    """Return what rules on prices look at, of each quote's ticker with a forecast for the session."""
+    before = last_closed_session(now)
+    names = sorted({quote.ticker for quote in quotes})
+    said = {one.ticker: one for one in load_forecasts(db, before, tickers=names, horizon=1)}
+    split: dict[str, float] = defaultdict(lambda: 1.0)
+    paid: dict[str, float] = defaultdict(float)
+    for ticker, session, kind, amount in load_actions(db, now, names, first_session=before):
+        if before < session <= now[:10] and kind == "split":
+            split[ticker] *= amount
+        elif before < session <= now[:10]:
+            paid[ticker] += amount
+    found = []
+    for quote in quotes:
+        evening = said.get(quote.ticker)
+        if evening is None or session_of(quote.quoted_at) != evening.target_session or not quote.price > 0:
+            continue
+        close_before, dividend = evening.last_close / split[quote.ticker], paid[quote.ticker]
+        found.append(
+            SessionFacts(
+                ticker=quote.ticker,
+                session=evening.target_session,
+                closed_at=quote.quoted_at,
+                close=quote.price,
+                close_before=close_before,
+                move=(quote.price + dividend) / close_before - 1,
+                volume=math.nan,
+                usual_volume=math.nan,
+                posts=math.nan,
+                usual_posts=math.nan,
+                tone=math.nan,
+                usual_tone=math.nan,
+                ranges=_ranges(evening, close_before, dividend),
+                width=math.nan,
+                width_before=math.nan,
+            )
+        )
+    return sorted(found, key=lambda one: one.closed_at)
 
 
 def load_session_facts(

@@ -47,7 +47,8 @@ class RulesPanel(QWidget):
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(
             label(
-                "A rule looks at each session that closes after it was set, and counts against no budget. "
+                "A rule looks at each session that closes after it was set, on prices also at quotes while "
+                "the exchange is open. It counts against no budget. "
                 "Several that fire on one session of a ticker make one alert.",
                 "muted",
                 wrap=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from collectors.errors import BadInput
-from collectors.records import PriceBar
+from collectors.records import PriceBar, Quote
 from collectors.store import save_price_bars
 from desktop_app.alert_rules import (
     AlertRule,
@@ -23,7 +23,7 @@ from desktop_app.alert_rules import (
     state_in_words,
 )
 from desktop_app.alerts import acknowledge_alert, load_alerts
-from desktop_app.rule_check import check_rules, load_session_facts
+from desktop_app.rule_check import check_quotes, check_rules, load_session_facts
 from desktop_app.schema import RULE_TABLES
 from desktop_app.settings import Settings
 from desktop_app.store import open_home
@@ -70,7 +70,7 @@ def test_a_rule_fires_with_a_sentence(one: AlertRule, said: str) -> None:
 def test_a_close_outside_of_its_range_fires() -> None:
     fell = replace(DAY, close=56.5)
     assert reasons(rule("range", 90.0), day=fell) == [
-        "The close of $56.50 lies outside of $57.00 to $63.00, where 90 % of outcomes were expected."
+        "The price of $56.50 lies outside of $57.00 to $63.00, where 90 % of outcomes were expected."
     ]
     assert reasons(rule("range", 90.0, "up"), day=fell) == []
     assert reasons(rule("range", 90.0)) == []
@@ -252,3 +252,38 @@ def test_a_later_bar_changes_no_alert_that_was_raised(db: sqlite3.Connection) ->
     )
     check_rules(db, "2021-03-17T22:00:00Z")  # quiet: it fell back within the days of quiet
     assert [one.reason for one in load_rule_alerts(db)] == before
+
+
+# Prices of the session under way ---------------------------------------------------------------------
+
+NOON, LATER = "2021-03-17T16:00:00Z", "2021-03-17T18:00:00Z"
+
+
+def quote(price: float, at: str = NOON, ticker: str = "AAA") -> Quote:
+    return Quote(ticker, price, at, "test", at)
+
+
+def test_a_price_under_way_fires_once_and_its_close_not_again(db: sqlite3.Connection) -> None:
+    """The last close is 60.60, and 57.93 to 63.39 was forecast for nine outcomes in ten."""
+    add_rule(db, kind="price", threshold=62.0, now=NOW, ticker="AAA")
+    add_rule(db, kind="range", threshold=90.0, now=NOW, ticker="AAA", side="up")
+    assert check_quotes(db, [quote(61.9)], NOON) == []
+    (crossed,) = check_quotes(db, [quote(62.5)], NOON)
+    assert crossed.reason == "The price rose from $60.60 to $62.50, across $62.00."
+    (left,) = check_quotes(db, [quote(64.0, LATER), quote(63.9, LATER)], LATER)
+    assert left.reason.startswith("The price of $64.00 lies outside of $57.93 to $63.39")
+    bar = PriceBar("AAA", "2021-03-17", 61.0, 64.5, 61.0, 64.2, 1000.0, "test", "2021-03-17T20:00:00Z")
+    save_price_bars(db, [bar], LATER)
+    assert check_rules(db, "2021-03-17T21:00:00Z") == []
+
+
+def test_a_quote_of_another_session_or_without_a_forecast_is_passed_over(db: sqlite3.Connection) -> None:
+    add_rule(db, kind="price", threshold=62.0, now=NOW)
+    assert check_quotes(db, [quote(70.0, ticker="BBB"), quote(0.0)], NOON) == []
+    assert check_quotes(db, [quote(70.0, "2021-03-16T19:00:00Z")], NOON) == []
+    assert [one.ticker for one in check_quotes(db, [quote(70.0)], NOON)] == ["AAA"]
+
+
+def test_a_rule_on_volume_waits_for_the_close(db: sqlite3.Connection) -> None:
+    add_rule(db, kind="volume", threshold=0.01, now=NOW)
+    assert check_quotes(db, [quote(70.0)], NOON) == []

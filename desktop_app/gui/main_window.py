@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,11 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEve
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QSystemTrayIcon, QWidget
 
 from collectors.errors import CollectorError
+from desktop_app.gui.crash import offer_report, watch_for_defects
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.market_page import MarketPage
 from desktop_app.gui.navigation import Navigation
+from desktop_app.gui.one_window import OneWindow
 from desktop_app.gui.page import Page
 from desktop_app.gui.pages import PAGES
 from desktop_app.gui.palette import Deed, Palette
@@ -190,13 +193,14 @@ class MainWindow(QMainWindow):
     def add_tray(self) -> Tray:
         """Put an icon into the system's tray: while it collects, closing the window only hides it."""
         self.tray = Tray(
-            self.desk.home, self.desk.theme, self._state, open_window=self._come_back, leave=self._leave,
+            self.desk.home, self.desk.theme, self._state, open_window=self.come_forward, leave=self._leave,
             program=self.desk.program, parent=self,
         )  # fmt: skip
         self.tray.open()
         return self.tray
 
-    def _come_back(self) -> None:
+    def come_forward(self) -> None:
+        """Show the window before all others."""
         self.show()
         self.activateWindow()
 
@@ -238,10 +242,19 @@ def run_app(home: Path) -> int:
         app.setApplicationName("Barograph")
         apply_theme(app, theme_named(settings.theme))
     home.mkdir(parents=True, exist_ok=True)
+    alone = OneWindow(home)
+    if alone.taken():
+        return 0
     window = MainWindow(home, settings)
+    alone.take(window.come_forward)
+    watch_for_defects(home, partial(window.desk.say, warning=True))
     if QSystemTrayIcon.isSystemTrayAvailable():
         window.add_tray()
         QGuiApplication.setQuitOnLastWindowClosed(False)
         window.closed.connect(app.quit)
     window.show()
-    return app.exec()
+    offer_report(home, window)
+    code = app.exec()
+    alone.close()
+    sys.excepthook = sys.__excepthook__
+    return code

@@ -4,7 +4,8 @@
     python benchmarks/reasons.py --planted
 
 HOME holds prices and a model (`barograph train`). For each of --seeds another model is trained on the same
-record, in memory. Nothing is written.
+record, in memory. With --since or --every the record is a part of that, and its model is trained too. Nothing
+is written.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from collectors.market_calendar import sessions_between
+from collectors.store import load_tickers
 from desktop_app.daily import MODELS_FOLDER
 from desktop_app.store import open_home_reader
 from fusion_model import pipeline
@@ -55,25 +57,32 @@ def main() -> None:
     parser.add_argument("home", type=Path, nargs="?")
     parser.add_argument("--sessions", type=int, default=24, help="last sessions of months to explain")
     parser.add_argument("--seeds", type=int, nargs="*", default=[], help="train other models with these")
+    parser.add_argument("--since", default="", help="leave out what lies before a session, and train anew")
+    parser.add_argument("--every", type=int, default=1, help="every how many tickers, and train anew")
     parser.add_argument("--planted", nargs="*", choices=PLANTS, help="which signals; without a name: all")
     chosen = parser.parse_args()
     if chosen.planted is not None:
         report_planted(chosen.planted or list(PLANTS))
     if chosen.home is not None:
-        report_home(chosen.home, chosen.sessions, chosen.seeds)
+        report_home(chosen.home, chosen.sessions, chosen.seeds, chosen.since, chosen.every)
 
 
 # A home -------------------------------------------------------------------------------------------
 
 
-def report_home(home: Path, count: int, seeds: Sequence[int]) -> None:
+def report_home(home: Path, count: int, seeds: Sequence[int], since: str, every: int) -> None:
     """Print cost, completeness, what an ordinary day is worth, and stability."""
     with closing(open_home_reader(home)) as db:
         last = pipeline.resolve_session(db, None)
-        forecaster = pipeline.load_forecaster(db, home / MODELS_FOLDER, last)
-        if forecaster is None:
-            raise SystemExit("the home's models know later sessions than its prices")
-        panel = load_panel(db, last, scorer=forecaster.state.scorer)
+        if since or every > 1:
+            panel = load_panel(db, last, load_tickers(db)[::every], first_session=since)
+            forecaster = FusionForecaster()
+            forecaster.fit(panel, panel.sessions)
+        else:
+            stored = pipeline.load_forecaster(db, home / MODELS_FOLDER, last)
+            if stored is None:
+                raise SystemExit("the home's models know later sessions than its prices")
+            forecaster, panel = stored, load_panel(db, last, scorer=stored.state.scorer)
     months = [session for session, after in zip(panel.sessions, panel.sessions[1:], strict=False)
               if session[:7] != after[:7]]  # fmt: skip
     sessions = [*months[len(months) + 1 - count :], last]

@@ -71,14 +71,23 @@ class Seconds:
     """How long each part took, by name, in the order of its beginning."""
 
     of: dict[str, float] = field(default_factory=dict)
+    processor: dict[str, float] = field(default_factory=dict)  # of this thread alone, whoever else computes
     now: str = ""
 
     def take(self, name: str, work: Callable[[], T]) -> T:
         """Do some work and note its time."""
-        self.now, begun = name, time.perf_counter()
-        done = work()
-        self.of[name] = time.perf_counter() - begun
-        return done
+        self.now = name
+        return self.add(work)
+
+    def add(self, work: Callable[[], T], to: str = "") -> T:
+        """Do some work and add its time to that of a part."""
+        name = to or self.now
+        begun, computed = time.perf_counter(), time.thread_time()
+        try:
+            return work()
+        finally:
+            self.of[name] = self.of.get(name, 0.0) + time.perf_counter() - begun
+            self.processor[name] = self.processor.get(name, 0.0) + time.thread_time() - computed
 
 
 def fill(home: Path, *, tickers: int, sessions: int, posts: int, seed: int = 1) -> None:
@@ -204,7 +213,8 @@ def collect_a_day(home: Path, tickers: list[str], web: Loopback) -> tuple[Second
             ) as reddit:
                 took.take("posts", lambda: collect_posts(db, reddit, COMMUNITIES, load_universe(), now=NOW))
             took.take("score", lambda: score_new_posts(db, CompactScorer(), now=NOW))
-    read.of = {part: seconds - waited.of.get(part, 0.0) for part, seconds in read.of.items()}
+    for spans, asked in ((read.of, waited.of), (read.processor, waited.processor)):
+        spans.update({part: seconds - asked.get(part, 0.0) for part, seconds in spans.items()})
     return took, waited, read
 
 
@@ -212,11 +222,7 @@ def _timed(work: Callable[..., T], spent: Seconds, parts: Seconds) -> Callable[.
     """Return the work, which adds its time to that of the part that is under way."""
 
     def timed(*args: Any, **kwargs: Any) -> T:
-        begun = time.perf_counter()
-        try:
-            return work(*args, **kwargs)
-        finally:
-            spent.of[parts.now] = spent.of.get(parts.now, 0.0) + time.perf_counter() - begun
+        return spent.add(lambda: work(*args, **kwargs), to=parts.now)
 
     return timed
 

@@ -179,7 +179,7 @@ def _walk(
         )
     history = FilteredHistory(returns)
     if len(history.eligible(first)) < 2:
-        return _Walked(note="too few of the tickers have the three years of prices that it begins with")
+        return _Walked(note="too few of the tickers have the year of prices that it begins with")
     earned, exchanged = [], []
     for done, method in enumerate((*METHODS, HOLD)):
         progress("walking forward", done, len(METHODS) + 1, method)

@@ -19,7 +19,7 @@ from fusion_model.errors import NotEnoughHistory
 from fusion_model.evaluation.portfolio_scores import SESSIONS_A_YEAR
 
 EVERY = 20  # sessions between decisions
-WINDOW = 750  # past sessions, each a scenario
+WINDOW = 250  # past sessions, each a scenario; chosen with DECAY on 2012-2016 (docs/decisions-support.md)
 DECAY = 0.97  # of the exponentially weighted variance, daily
 WARM_UP = 60  # sessions before a variance counts
 FLOOR = 1e-4  # of a daily volatility

@@ -57,7 +57,7 @@ def test_a_short_past_is_said_and_no_method_is_called_better(db: sqlite3.Connect
     assert found.walk == ()
     assert found.run.overfitting is None
     assert [row.beats_equal_weight for row in found.suggestions] == [None, None]
-    assert "could not be seen: a walk forward needs 1063 sessions of prices" in found.suggestions[0].sentence
+    assert "could not be seen: a walk forward needs 563 sessions of prices" in found.suggestions[0].sentence
     stored = load_portfolio(db)
     assert stored == (found, NOW)
 

@@ -190,7 +190,8 @@ def _tests(
             "`barograph risk --backtest FILE.csv`"
         )
     context.voice.say(table(TEST_HEADER, tested_rows(tests), left=2))
-    context.voice.say(verdict_in_words(run, tests))
+    if verdict := verdict_in_words(run, tests):
+        context.voice.say(verdict)
     if out is not None:
         context.voice.say(f"{export_rows(out, tests)} rows: {out}")
     return {"run": run, "tests": tests, **({"csv": out} if out else {})}

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWi
 from collectors.errors import CollectorError
 from desktop_app.gui.crash import offer_report, watch_for_defects
 from desktop_app.gui.desk import Desk
+from desktop_app.gui.first_run import FirstRun
 from desktop_app.gui.market_page import MarketPage
 from desktop_app.gui.navigation import Navigation
 from desktop_app.gui.one_window import OneWindow
@@ -115,6 +116,12 @@ class MainWindow(QMainWindow):
         palette.open()
         return palette
 
+    def begin(self) -> FirstRun:
+        """Lead from an empty home to a forecast in three steps."""
+        steps = FirstRun(self.desk, self)
+        steps.open()
+        return steps
+
     def deeds(self) -> list[Deed]:
         """Return all that the window can do."""
         found = [
@@ -129,6 +136,7 @@ class MainWindow(QMainWindow):
             Deed("Read everything anew", "F5", self.desk.reload),
             Deed("Search the watchlist", "Ctrl+F", partial(self.open_page, "market")),
             Deed("Do, or go to; all shortcuts", "Ctrl+K, F1", self.open_palette),
+            Deed("Begin: prices, keys and a first forecast in three steps", "", self.begin),
             Deed("Quit", "Ctrl+Q", self.close),
         ]
         found += [Deed(f"Theme: {name}", "", partial(self._choose_theme, name)) for name in THEMES]
@@ -254,6 +262,8 @@ def run_app(home: Path) -> int:
         window.closed.connect(app.quit)
     window.show()
     offer_report(home, window)
+    if not window.desk.has_record:
+        window.begin()
     code = app.exec()
     alone.close()
     sys.excepthook = sys.__excepthook__

@@ -286,6 +286,7 @@ class PriceChart(QWidget):
                 low, high = min(low, self._fan.low), max(high, self._fan.high)
             room = max(high - low, abs(high) * 1e-4) * 0.07
             self._price.setYRange(low - room, high + room, padding=0)
+            self._cost.label.setVisible(low - room < self._cost.value() < high + room)
             self._report_caption.setPos(self._report.value(), low - room)
             beside = (right - self._report.value()) / (right - left) * self._price.getViewBox().width()
             self._report_caption.setAnchor((0.5, 1) if beside > CAPTION_WIDTH / 2 else (1, 1))

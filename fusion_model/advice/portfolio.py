@@ -38,6 +38,7 @@ from fusion_model.portfolio_findings import (
 CVAR_LEVEL = 0.95
 LEAST_SCENARIOS = 100  # below it, the worst twentieth is fewer than five of them
 PERTURBATIONS = 12
+LOOSE = {"tol_gap_abs": 1e-7, "tol_gap_rel": 1e-7, "tol_feas": 1e-7}  # of the solver; skfolio's own are 1e-9
 VOLATILITY_ERROR = 0.1  # standard deviation of the log error of one stock's forecast volatility
 
 
@@ -187,26 +188,39 @@ def effective_names(weights: FloatArray) -> float:
 # Methods ------------------------------------------------------------------------------------------
 
 
-def fitted(model: Any, centred: FloatArray) -> FloatArray:
-    """Fit an estimator of skfolio and return its weights (N,).
+def fitted(model: Any, centred: FloatArray, *, scale_free: bool = True) -> FloatArray:
+    """Fit an estimator of skfolio and return its weights (N,), or a row for each portfolio of a frontier.
+
+    Where the solver stalls, it is asked again with scenarios of volatility 1 (if the estimator does not hang
+    on their scale), and then with a tolerance of 1e-7.
 
     Raises
     ------
     BadInput
-        It finds no portfolio: turnover and caps leave none.
+        It finds no portfolio. That some keep to the caps was seen before.
     """
     from skfolio.exceptions import OptimizationError
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an inexact solution is brought within the limits afterwards
-            model.fit(centred)
-    except OptimizationError as error:
-        raise BadInput(
-            f"no portfolio was found within the limits ({error}); allow more turnover, or more of a ticker "
-            "or a sector"
-        ) from error
-    return np.asarray(model.weights_, dtype=float)
+    other = centred / centred.std(axis=0).mean() if scale_free else centred
+    attempts = (
+        [(centred, None), (other, None), (other, LOOSE)] if scale_free else [(centred, None), (other, LOOSE)]
+    )
+    said: Exception | None = None
+    for scenarios, tolerance in attempts:
+        if tolerance is not None:
+            model.set_params(solver_params=tolerance)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an inexact solution is brought within the limits afterwards
+                model.fit(scenarios)
+        except OptimizationError as error:
+            said = error
+        else:
+            return np.asarray(model.weights_, dtype=float)
+    raise BadInput(
+        f"the solver found no portfolio ({said}); allow more turnover or more of a ticker or a sector, or "
+        "leave a ticker out"
+    )
 
 
 def caps_of(N: int, sectors: Sequence[str], limits: Limits) -> dict[str, Any]:
@@ -238,7 +252,7 @@ def _min_cvar(
         **caps_of(centred.shape[1], sectors, limits),
         **more,
     )
-    return fitted(model, centred)
+    return fitted(model, centred, scale_free=current is None)
 
 
 def _equal_risk(

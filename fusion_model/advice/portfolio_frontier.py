@@ -74,7 +74,7 @@ def assumed_frontier(
         overwrite_expected_return=lambda w: reward @ w,
         **caps_of(centred.shape[1], sectors, limits),
     )
-    every = np.atleast_2d(fitted(model, centred))  # (points, N)
+    every = np.atleast_2d(fitted(model, centred, scale_free=False))  # (points, N)
     return [
         _point(ASSUMED, place, centred, cleaned(weights), start, float(reward @ weights))
         for place, weights in enumerate(every)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from skfolio.exceptions import OptimizationError
 
 from collectors.errors import BadInput
 from fusion_model.advice.portfolio import (
@@ -18,6 +19,7 @@ from fusion_model.advice.portfolio import (
     centre,
     cvar,
     effective_names,
+    fitted,
     suggest,
     weights_of,
 )
@@ -194,3 +196,30 @@ def test_the_assumed_frontier_buys_reward_with_risk() -> None:
     rewards = [point.reward or 0.0 for point in points]
     assert all(b >= a - 1e-9 for a, b in pairwise(rewards))
     assert all(b.volatility >= a.volatility - 1e-9 for a, b in pairwise(points))
+
+
+class Stalling:
+    """An estimator whose solver stalls on scenarios that are not of volatility 1, or always."""
+
+    def __init__(self, always: bool) -> None:
+        self.always, self.weights_ = always, np.array([0.5, 0.5])
+        self.asked: list[float] = []
+
+    def set_params(self, **_: object) -> None:
+        self.asked.append(0.0)
+
+    def fit(self, scenarios: FloatArray) -> None:
+        self.asked.append(round(float(scenarios.std(axis=0).mean()), 6))
+        if self.always or self.asked[-1] != 1.0:
+            raise OptimizationError("stalled")
+
+
+def test_a_solver_that_stalls_is_asked_again_on_another_scale() -> None:
+    """Once, in 1 of 550 decisions, equal risk stalled on 20 stocks, and the limits were blamed."""
+    model = Stalling(always=False)
+    np.testing.assert_array_equal(fitted(model, RETURNS[:, :2]), [0.5, 0.5])
+    assert model.asked[1:] == [1.0]
+    hopeless = Stalling(always=True)
+    with pytest.raises(BadInput, match=r"the solver found no portfolio \(stalled\)"):
+        fitted(hopeless, RETURNS[:, :2])
+    assert hopeless.asked[1:] == [1.0, 0.0, 1.0]

@@ -10,7 +10,7 @@ from functools import partial
 
 from collectors import store as facts
 from collectors.errors import BadInput
-from collectors.market_calendar import closes_between, instant, last_closed_session
+from collectors.market_calendar import closes_between, instant, last_closed_session, session_after
 from collectors.records import Quote
 from fusion_model import store, store_orders
 from fusion_model.advice import orders as strategies
@@ -18,9 +18,10 @@ from fusion_model.advice.intraday import unusual_quotes
 from fusion_model.advice.order_limits import Standing, judge
 from fusion_model.advice.orders import SELL, Breach, Occasion, usd
 from fusion_model.findings import Forecast, Order, UnusualQuote
-from fusion_model.trading.books import load_books, session_at
+from fusion_model.trading.books import Books, load_books, session_at
 from fusion_model.trading.terms import Decision, Proposals, Reaction, Terms
 
+COOLING = 5  # sessions
 NO_ACCOUNT = "no paper account is open; `barograph account deposit` opens one"
 
 
@@ -76,10 +77,23 @@ def propose_daily(
                 )
                 for ticker, share in targets.items()
             }
-            wanted += strategies.rebalance(
-                occasion, account, prices, capped, band=terms.band, method=method, ranges=ranges
-            )
+            cooling = _cooling(db, books, session)
+            wanted += [
+                order
+                for order in strategies.rebalance(
+                    occasion, account, prices, capped, band=terms.band, method=method, ranges=ranges
+                )
+                if order.side == SELL or order.ticker not in cooling
+            ]
         return save_within(db, terms, decisions, wanted, prices, standing, now)
+
+
+def _cooling(db: sqlite3.Connection, books: Books, session: str) -> set[str]:
+    """Return the tickers of which less was held on purpose lately: rebalancing does not buy them back yet."""
+    since = session_after(session, 1 - COOLING)
+    sold = {fill.order_id: fill.ticker for fill in books.made if fill.side == SELL and fill.session >= since}
+    orders = store_orders.load_orders(db, order_ids=list(sold)) if sold else []
+    return {order.ticker for order in orders if order.strategy in (strategies.PROTECTIVE, strategies.UNUSUAL)}
 
 
 def react(

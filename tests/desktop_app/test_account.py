@@ -8,12 +8,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from collectors.errors import BadInput
-from collectors.market_calendar import session_close
+from collectors.market_calendar import session_close, sessions_between
 from collectors.records import PriceBar, Quote
 from collectors.store import save_price_bars
 from desktop_app.account import (
@@ -333,3 +334,28 @@ def test_quotes_of_the_watch_reach_the_account(db: sqlite3.Connection, tmp_path:
     react_to_quotes(tmp_path)(db, [quote])
     assert load_orders(db) == []
     assert _followed(db) == ["KO", "PEP"]
+
+
+def test_what_was_just_sold_to_protect_is_not_bought_back_at_once(db: sqlite3.Connection) -> None:
+    """Once, the evening's rebalancing bought back what the day's protective order had sold."""
+    turn(db, SETTINGS, AUTOMATIC_SWITCH, True, "", EVENING)
+    keep_account(db, SETTINGS, EVENING)
+    save_bars(db, SECOND, 50.0, 50.0)
+    keep_account(db, SETTINGS, NEXT_EVENING)
+    save_forecasts(db, [forecast_of(t, SECOND, THIRD) for t in ("KO", "PEP")], NEXT_EVENING)
+    for at in ("2020-01-06T15:00:00Z", "2020-01-06T15:01:00Z"):
+        on_quotes(db, SETTINGS, [Quote("KO", 47.0, at, "test", at)], at)
+    assert [fill.side for fill in load_fills(db)] == ["buy", "buy", "sell"]
+    sessions = sessions_between(THIRD, "2020-01-13")
+    bought = []
+    for session, following in pairwise(sessions):
+        save_bars(db, session, 48.0, 48.0)
+        evening = f"{session}T21:30:00Z"
+        save_forecasts(db, [forecast_of(t, session, following) for t in ("KO", "PEP")], evening)
+        orders = keep_account(db, SETTINGS, evening).proposals.orders
+        bought.append(any((order.ticker, order.side) == ("KO", "buy") for order in orders))
+    assert bought == [False, False, False, False, False]
+    save_bars(db, sessions[-1], 48.0, 48.0)
+    save_forecasts(db, [forecast_of(t, sessions[-1], "2020-01-14") for t in ("KO", "PEP")], EVENING)
+    orders = keep_account(db, SETTINGS, "2020-01-13T21:30:00Z").proposals.orders
+    assert [(order.ticker, order.side) for order in orders] == [("KO", "buy")]

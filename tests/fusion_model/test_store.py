@@ -28,9 +28,11 @@ from fusion_model.findings import (
     TrainedModel,
 )
 from fusion_model.schema import FINDING_TABLES
+from fusion_model.store_portfolio import save_portfolio
 from fusion_model.store_reasons import reasons_by_ticker, save_reasons
 from fusion_model.store_risk import save_risk, save_risk_tests
 from tests.builders import forecast_of
+from tests.fusion_model.test_store_portfolio import FOUND
 from tests.fusion_model.test_store_risk import COMPONENT, EPISODE, FACTOR, TAIL, TEST, UNSEEN
 from tests.fusion_model.test_store_risk import REPORT as REPORT_OF_RISK
 
@@ -75,6 +77,7 @@ def filled(db: sqlite3.Connection) -> sqlite3.Connection:
     for found in (REPORT_OF_RISK, COMPONENT, TAIL, FACTOR, EPISODE, UNSEEN):
         save_risk(db, [found], MADE)
     save_risk_tests(db, [TEST], "walk.csv", LATER)
+    save_portfolio(db, FOUND, MADE)
     return db
 
 

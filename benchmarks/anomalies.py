@@ -1,8 +1,8 @@
 """How rare anomalies are where nothing happens, and which events a budget finds, beside simple rules.
 
-    python benchmarks/anomalies.py calibration|events|budget|injected|intraday HOME BACKTEST.csv [...]
+    python -m benchmarks.anomalies calibration|events|budget|injected|intraday|speed HOME BACKTEST.csv [...]
         [--from 2012-01-03] [--to 2016-12-30] [--model fusion]
-    python benchmarks/anomalies.py nab [FOLDER]
+    python -m benchmarks.anomalies nab [FOLDER]
 
 HOME holds prices, posts and the earnings calendar; the CSVs are one-session forecasts that `barograph
 backtest` wrote. FOLDER (default ../shared/data/anomalies) holds NAB's tweet counts and their windows.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -23,19 +24,23 @@ import numpy as np
 from scipy.stats import chi2, landau
 
 from benchmarks.anomaly_nab import nab
+from collectors.market_calendar import opens_between
+from collectors.records import Quote
 from collectors.store import last_session, preferred_scorer
 from desktop_app.store import open_home_reader
-from fusion_model.advice.anomalies import MARKET_MEASURES, TICKER_MEASURES, return_p_values
+from fusion_model.advice.anomalies import MARKET_MEASURES, TICKER_MEASURES, find_anomalies, return_p_values
 from fusion_model.advice.intraday import (
     OVERNIGHT,
     OVERNIGHT_OF_REPORT,
     quantiles_so_far,
     two_sided,
+    unusual_quotes,
 )
 from fusion_model.advice.joint import cauchy_combination, false_discovery_rate, within_budget
-from fusion_model.advice.measures import REACH, Measured, measured, p_values, volatility
+from fusion_model.advice.measures import REACH, Measured, measured, newest, p_values, volatility
 from fusion_model.dataset.panel import CLOSE, HIGH, LOW, OPEN, VOLUME, FloatArray, Panel, load_panel
 from fusion_model.evaluation.scorecard import BacktestTable, read_backtest
+from fusion_model.findings import Forecast
 
 EVENTS = Path(__file__).with_name("anomaly_events.csv")
 LEVELS = (0.5, 0.1, 0.05, 0.01, 0.001, 0.0001)
@@ -68,7 +73,11 @@ class Span:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", choices=["calibration", "events", "budget", "injected", "intraday", "nab"])
+    tables = {
+        "calibration": calibration, "events": events, "budget": budget, "injected": injected,
+        "intraday": intraday, "speed": speed,
+    }  # fmt: skip
+    parser.add_argument("what", choices=[*tables, "nab"])
     parser.add_argument("home", type=Path, nargs="?", default=Path("../shared/data/anomalies"))
     parser.add_argument("backtests", type=Path, nargs="*")
     parser.add_argument("--from", dest="first", default="2012-01-03")
@@ -84,10 +93,6 @@ def main() -> None:
         f"{chosen.what}: {chosen.model}, {len(span.panel.tickers)} tickers, {sessions[span.rows.start]} to "
         f"{sessions[span.rows.stop - 1]}, {len(span.rows)} sessions\n"
     )
-    tables = {
-        "calibration": calibration, "events": events, "budget": budget, "injected": injected,
-        "intraday": intraday,
-    }  # fmt: skip
     tables[chosen.what](span)
 
 
@@ -483,6 +488,40 @@ def intraday(span: Span) -> None:
         ):
             line = "".join(f" {(p <= level).mean() / level:.2f} |" for level in LEVELS[1:])
             print(f"| {price} | {name} | {len(p):,} |{line}")
+
+
+# Speed --------------------------------------------------------------------------------------------
+
+
+def speed(span: Span) -> None:
+    """Print what judging one session costs, and 500 quotes; processor time, the best of five."""
+    panel = newest(span.panel, REACH + 1)
+    row = len(panel.sessions) - 1
+    said = [
+        forecast_row(ticker, panel, row, q)
+        for ticker, q in zip(panel.tickers, span.quantiles[-1], strict=True)
+        if np.isfinite(q[0])
+    ]
+    print(f"{len(panel.tickers)} tickers judged: {best_of(lambda: find_anomalies(panel, said)):.2f} s")
+    many = [replace(said[k % len(said)], ticker=f"T{k}") for k in range(500)]
+    at = opens_between(f"{panel.sessions[row]}T00:00:00Z", f"{panel.sessions[row]}T23:00:00Z")[0][1]
+    quotes = [Quote(one.ticker, one.last_close * 1.001, at, "test", at) for one in many]
+    print(f"500 quotes judged: {best_of(lambda: unusual_quotes(quotes, many)) * 1e3:.1f} ms")
+
+
+def forecast_row(ticker: str, panel: Panel, row: int, quantiles: FloatArray) -> Forecast:
+    before, session = panel.sessions[row - 1], panel.sessions[row]
+    close = float(panel.ohlcv[row - 1, panel.tickers.index(ticker), CLOSE])
+    return Forecast("", "", ticker, before, 1, session, close, tuple(quantiles.tolist()), 0.0, 0.5, 0.01, "")
+
+
+def best_of(work: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(5):
+        start = time.process_time()
+        work()
+        taken.append(time.process_time() - start)
+    return min(taken)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyqtgraph as pg
 
 from desktop_app.words import MONTHS, short_count
@@ -27,12 +28,10 @@ class SessionAxis(pg.AxisItem):  # type: ignore[misc]
         """Replace the sessions that the indices stand for; ``targets`` are those of the forecasts."""
         self._sessions = list(sessions)
         self._targets = {at: session for at, session in targets.items() if at >= len(sessions)}
-        keys = [
-            [session[:4] for session in sessions],
-            [session[:5] + str((int(session[5:7]) - 1) // 3) for session in sessions],
-            [session[:7] for session in sessions],
-        ]
-        self._grids = [[i for i in range(1, len(key)) if key[i] != key[i - 1]] for key in keys]
+        months = np.array(sessions, dtype="datetime64[M]").astype(np.int64)
+        self._grids = [
+            (np.flatnonzero(np.diff(months // length)) + 1).tolist() for length in (12, 3, 1)
+        ]  # where a year, a quarter and a month begins
         self._grids += [list(range(0, len(sessions), step)) for step in (5, 1)]
         self.picture = None
         self.update()

@@ -215,8 +215,9 @@ class SentimentItem(BundledItem):
     def show_days(self, days: Sequence[DaySentiment]) -> None:
         """Replace the days, sorted by position."""
         self.prepareGeometryChange()
-        self._positions = np.array([one.position for one in days], dtype=np.int64)
-        self._counts = np.array([(one.positive, one.negative) for one in days], dtype=float).reshape(-1, 2)
+        figures = np.array([(one.position, one.positive, one.negative) for one in days], dtype=np.int64)
+        figures = figures.reshape(-1, 3)
+        self._positions, self._counts = figures[:, 0], figures[:, 1:].astype(float)
         reach = float(self._counts.max(initial=1))
         right = int(self._positions[-1]) + 1 if days else 1
         self._bounds = QRectF(-0.5, -reach, right, 2 * reach)

@@ -147,6 +147,7 @@ class WatchRow:
     range_text: str
     alert: str
     sparkline: tuple[float, ...]
+    sector: str = ""
 
     @property
     def relative_width(self) -> float:
@@ -168,6 +169,12 @@ def company_name(ticker: str) -> str:
     """Return the name of a company we know, else an empty text."""
     company = _universe().get(ticker)
     return company.name if company else ""
+
+
+def company_sector(ticker: str) -> str:
+    """Return the sector of a company we know, else an empty text."""
+    company = _universe().get(ticker)
+    return company.sector if company else ""
 
 
 @cache
@@ -264,6 +271,7 @@ def _watch_row(
         range_text="" if math.isnan(low) else f"{money(low)} – {money(high)}",
         alert=unseen[0].sentence if unseen else "",
         sparkline=tuple(values),
+        sector=company_sector(ticker),
     )
 
 

@@ -39,7 +39,8 @@ Index = QModelIndex | QPersistentModelIndex
 
 ROW_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
-ORDERS = ("By ticker", "By move", "By width of range", "Alerts first")
+BY_SECTOR = "By sector"
+ORDERS = ("By ticker", BY_SECTOR, "By move", "By width of range", "Alerts first")
 MARGIN = 10
 SPARKLINE_EXTRA = 8  # pixels that the last line of a card is higher than a line of text
 
@@ -66,7 +67,7 @@ class WatchModel(QAbstractListModel):
             return None
         row = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"{row.ticker} {row.name}"
+            return f"{row.ticker} {row.name} {row.sector}"
         if role == ROW_ROLE:
             return row
         if role == SORT_ROLE:
@@ -77,6 +78,8 @@ class WatchModel(QAbstractListModel):
 
 
 def _sort_key(row: WatchRow, order: str) -> float | str:
+    if order == BY_SECTOR:
+        return f"{row.sector or '~'} {row.ticker}"  # those without one stand last
     if order == "By move":
         return math.inf if math.isnan(row.move) else -row.move
     if order == "By width of range":
@@ -102,6 +105,7 @@ class WatchDelegate(QStyledItemDelegate):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.theme = theme
+        self.with_sector = False
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:
         return QSize(120, 3 * option.fontMetrics.height() + 18 + SPARKLINE_EXTRA)
@@ -137,7 +141,8 @@ class WatchDelegate(QStyledItemDelegate):
             painter.setFont(bold)
             self._text(painter, QRectF(x, first.top(), 80, line), left, "▲ unusual", theme.warning, plain)
         half = QRectF(second.left(), second.top(), second.width() * 0.62, line)
-        self._text(painter, half, left, row.name, theme.muted, plain)
+        name = f"{row.sector or 'no sector'} · {row.name}" if self.with_sector else row.name
+        self._text(painter, half, left, name, theme.muted, plain)
         if not math.isnan(row.move):
             arrow, colour = ("▴", theme.up) if row.move >= 0 else ("▾", theme.down)
             self._text(painter, second, right, f"{arrow} {percent(row.move, signed=True)}", colour, plain)
@@ -191,7 +196,7 @@ class WatchlistPanel(QFrame):
 
     def _build(self) -> None:
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search name or ticker")
+        self.search.setPlaceholderText("Search name, ticker or sector")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search the watchlist")
         self.search.textChanged.connect(self._proxy.setFilterFixedString)
@@ -247,6 +252,7 @@ class WatchlistPanel(QFrame):
     def sort(self, order: str) -> None:
         """Put the cards into one of ORDERS."""
         self.model.order = order
+        self._delegate.with_sector = order == BY_SECTOR
         self.order.setText(f"{order} ▾")
         self._proxy.invalidate()
         self._proxy.sort(0)

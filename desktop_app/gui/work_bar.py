@@ -21,12 +21,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from collectors.market_calendar import utc_now
 from desktop_app.export import export_anomalies, export_forecasts, export_posts, export_track_record
+from desktop_app.freshness import state_of
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.tables import label, set_role
 from desktop_app.settings import THEMES
 from desktop_app.snapshot import Overview
-from desktop_app.words import count, day
+from desktop_app.words import age, count, day
 
 EXPORTS: dict[str, Callable[..., int]] = {
     "forecasts": export_forecasts,
@@ -174,7 +176,14 @@ class StatusLine(QStatusBar):
         self.progress.setValue(done)
 
     def _show_overview(self, overview: Overview) -> None:
-        self.as_of.setText(f"Prices through {day(overview.session)}" if overview.session else "")
+        if not overview.session:
+            self.as_of.setText("")
+            return
+        now = utc_now()
+        stale = state_of("prices", overview.session, now) == "stale"
+        old = f", {age(overview.session, now)}: stale" if stale else ""
+        self.as_of.setText(f"Prices through {day(overview.session)}{old}")
+        set_role(self.as_of, "warning" if stale else "muted")
 
 
 def _exported(db: sqlite3.Connection, name: str, out: Path) -> str:

@@ -17,7 +17,9 @@ from pytestqt.qtbot import QtBot
 from collectors.store import save_price_bars
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.theme import apply_theme, theme_named
+from desktop_app.gui.watchlist_panel import WatchlistPanel
 from desktop_app.settings import Settings
+from desktop_app.snapshot import WatchRow
 from desktop_app.store import DATABASE_NAME, open_home, save_holding
 from tests.desktop_app.facts import NOW, bars_of, fill_home
 from tests.desktop_app.gui.at_window import market, open_alerts, script, shown
@@ -32,7 +34,9 @@ def test_the_window_opens_on_the_first_ticker_with_chart_words_posts_and_alerts(
     assert market(window).posts.heading() == "AAA since the last close: 1 post"
     assert [alert.session for alert in open_alerts(qtbot, window).model.rows] == ["2021-03-16"]
     assert window.navigation.buttons["alerts"].text().strip() == "Alerts (1)"
-    assert window.status.as_of.text() == "Prices through 16 Mar 2021"
+    said = window.status.as_of.text()
+    assert (said[:27], said[-5:]) == ("Prices through 16 Mar 2021,", "stale")
+    assert window.status.as_of.property("role") == "warning"
 
 
 def test_the_next_report_stands_on_the_fan_and_is_told_to_those_who_hear_the_screen(
@@ -333,3 +337,20 @@ def test_what_the_shares_cost_stands_on_the_chart(
     window.desk.choose_ticker("BBB")
     shown(qtbot, window, "BBB")
     assert not market(window).chart.chart._cost.isVisible()
+
+
+def test_the_watchlist_is_grouped_and_searched_by_sector(qtbot: QtBot) -> None:
+    panel = WatchlistPanel(theme_named("light"))
+    qtbot.addWidget(panel)
+    rows = [
+        WatchRow(ticker, name, "2021-03-16", 1.0, 0.0, 0.9, 1.1, "", "", (), sector)
+        for ticker, name, sector in (("AAA", "A", "Utilities"), ("BBB", "B", "Energy"), ("CCC", "C", ""))
+    ]
+    panel.show_rows(rows, "AAA")
+    panel.sort("By sector")
+    shown_rows = [panel._proxy.index(i, 0).data().split()[0] for i in range(3)]
+    assert shown_rows == ["BBB", "AAA", "CCC"]
+    panel.search.setText("energy")
+    assert panel._proxy.rowCount() == 1
+    panel.resize(260, 300)
+    panel.grab()

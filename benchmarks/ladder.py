@@ -68,12 +68,12 @@ STEPS: dict[str, tuple[FusionConfig, str]] = {  # name: configuration, the step 
     "macro": (MACRO, "indicators"),
     "sentiment": (POSTS, "macro"),
     "graph": (GRAPH, "sentiment"),
-    "path": (replace(GRAPH, path_weight=1.0), "graph"),
-    "stacking": (replace(GRAPH, path_weight=1.0, stacking_sessions=750), "path"),
+    "path": (replace(GRAPH, path_weight=4.0), "graph"),
+    "stacking": (replace(GRAPH, path_weight=4.0, stacking_sessions=750), "path"),
     "graph alone": (replace(PRICES, use_graph=True), "indicators"),
-    "path alone": (replace(PRICES, path_weight=1.0), "indicators"),
-    "garch alone": (replace(PRICES, stacking_sessions=750, use_trees=False), "indicators"),
+    "path alone": (replace(PRICES, path_weight=4.0), "indicators"),
     "stacking alone": (replace(PRICES, stacking_sessions=750), "indicators"),
+    "trees": (replace(PRICES, stacking_sessions=750, use_trees=True), "stacking alone"),
     "early stopping": (
         replace(PRICES, epochs=12, validation_sessions=126, held_out_sessions=126), "indicators"
     ),

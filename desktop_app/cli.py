@@ -348,7 +348,7 @@ def parts_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--parts``: what the fusion model reads beside prices."""
     return click.option(
         "--parts",
-        help="Comma-separated: sentiment, macro, graph; or none. Default: the settings' model_parts.",
+        help="Comma-separated: sentiment, macro, graph, trees; or none. Default: the settings' model_parts.",
     )(function)
 
 
@@ -362,7 +362,10 @@ def _config(context: Context, parts: str | None) -> FusionConfig:
     if unknown:
         raise click.UsageError(f"--parts takes {', '.join(PARTS)} or none, not {sorted(unknown)[0]}")
     return FusionConfig(
-        use_sentiment="sentiment" in chosen, use_macro="macro" in chosen, use_graph="graph" in chosen
+        use_sentiment="sentiment" in chosen,
+        use_macro="macro" in chosen,
+        use_graph="graph" in chosen,
+        use_trees="trees" in chosen,
     )
 
 
@@ -397,6 +400,7 @@ def train(context: Context, tell: Progress, as_of: Any, parts: str | None, warm:
         heard = [
             f"{' / '.join(f'{share:.0%}' for share in shares[side])} are {whose}"
             for side, whose in sides.items()
+            if side != "trees" or any(shares[side])
         ]
         context.voice.say(
             f"Of the volatility at {' / '.join(map(str, HORIZONS))} sessions {', '.join(heard)}"

@@ -12,7 +12,7 @@ from collectors.errors import BadInput, ConfigurationError
 
 SETTINGS_NAME = "settings.json"
 THEMES = ("system", "light", "dark")
-PARTS = ("sentiment", "macro", "graph")
+PARTS = ("sentiment", "macro", "graph", "trees")
 QUOTES = ("off", "minute", "stream")
 BROKERS = ("paper", "alpaca")
 WEIGHTS = ("equal_weight", "min_cvar", "hierarchical_risk_parity", "equal_risk", "max_diversification")

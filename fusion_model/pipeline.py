@@ -61,6 +61,7 @@ LEAK_CONFIG = FusionConfig(  # every part of the model is on, and small: a leak 
     stacking_sessions=250,
     calibration_sessions=250,
     adaptation_sessions=100,
+    use_trees=True,
     trees=10,
 )
 LEAK_TREES = TreesConfig(trees=10, leaves=7, min_rows_in_leaf=50, max_rows=2000)

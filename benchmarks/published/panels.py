@@ -19,7 +19,7 @@ def panel_of_bars(sessions: Sequence[str], tickers: Sequence[str], ohlcv: FloatA
         ohlcv=ohlcv,
         split_ratio=np.ones((T, N)),
         dividend=np.zeros((T, N)),
-        sentiment=np.stack([nothing, nothing, np.zeros((T, N))], axis=2),
+        sentiment=np.stack([nothing, nothing, *np.zeros((2, T, N)), nothing], axis=2),
         macro=np.zeros((T, 0, 2)),
         macro_series=(),
     )

@@ -160,24 +160,22 @@ def standardised_targets(panel: Panel, anchor: FloatArray, stop: int) -> Float32
 
 
 def path_targets(panel: Panel, anchor: FloatArray, stop: int) -> Float32Array:
-    """Return (N, T, H): the log of the volatility that the next sessions showed, against the anchor's.
+    """Return (N, T, 1): the log of the volatility that the sessions ahead showed, against the anchor's.
 
-    The square root of the sum of session_variance over a horizon; NaN unless complete by ``stop``, and where
-    a session of it is missing. It is known of every path what it was, and of a single return hardly: so the
-    volatility of 20 sessions is learned from it far sooner (trial 31).
+    The square root of the sum of session_variance over the longest horizon; NaN unless complete by ``stop``,
+    and where a session of it is missing. One return of twenty sessions hardly tells how volatile they were,
+    their ranges do.
     """
-    daily = session_variance(panel)
+    horizon, daily = max(HORIZONS), session_variance(panel)
     total = np.cumsum(np.nan_to_num(daily), axis=0)
     known = np.cumsum(np.isfinite(daily), axis=0)
-    targets = np.full((*daily.shape, len(HORIZONS)), np.nan)
-    for k, horizon in enumerate(HORIZONS):
-        rows = slice(0, max(min(stop, len(daily)) - horizon, 0))
-        ahead = slice(horizon, horizon + rows.stop)
-        variance = total[ahead] - total[rows]
-        variance[known[ahead] - known[rows] < horizon] = np.nan
-        with np.errstate(divide="ignore"):
-            targets[rows, :, k] = 0.5 * np.log(variance + PATH_FLOOR) - np.log(anchor[rows, :, k])
-    return np.ascontiguousarray(np.clip(targets, -PATH_CLIP, PATH_CLIP).transpose(1, 0, 2), dtype=np.float32)
+    targets = np.full(daily.shape, np.nan)
+    rows = slice(0, max(min(stop, len(daily)) - horizon, 0))
+    ahead = slice(horizon, horizon + rows.stop)
+    variance = total[ahead] - total[rows]
+    variance[known[ahead] - known[rows] < horizon] = np.nan
+    targets[rows] = 0.5 * np.log(variance + PATH_FLOOR) - np.log(anchor[rows, :, HORIZONS.index(horizon)])
+    return np.ascontiguousarray(np.clip(targets, -PATH_CLIP, PATH_CLIP).T[:, :, None], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -227,9 +225,9 @@ class WindowBatch:
     price : ndarray (B, L, F)
     sentiment : ndarray (B, L, S)
     macro : ndarray (B, L, M)
-    target : ndarray (B, L, H) or (B, L, 2 H)
-        Returns, and after them what the path showed where that is learned from. NaN in the burn-in, where
-        a segment is padded at its start, and where the outcome is unknown.
+    target : ndarray (B, L, H) or (B, L, H + 1)
+        Returns, and after them what the longest path showed where that is learned from. NaN in the burn-in,
+        where a segment is padded at its start, and where the outcome is unknown.
     related : Related, optional
         Where the B segments are of the same sessions: who is related to whom in the last of them.
     """

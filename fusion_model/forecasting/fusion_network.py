@@ -54,13 +54,13 @@ class FusionConfig:
     weight_decay: float = 1e-3
     gradient_clip: float = 1.0
     input_noise: float = 0.0
-    path_weight: float = 1.0  # of what a path showed, as a second target beside its return; 0: none
+    path_weight: float = 4.0  # of what the longest path showed, a target beside its return; 0: none
     validation_sessions: int = 0  # after the fit: stop early
     held_out_sessions: int = 0  # after the validation: seen by no network
     # Stacking with boosted trees and GJR-GARCH
     stacking_sessions: int = 750  # the last ones, on which weights are learned; 0: networks alone
     stacking_trust: float = 0.5  # how much of a learned weight is believed
-    use_trees: bool = True
+    use_trees: bool = False
     trees: int = 150
     tree_leaves: int = 15
     # Calibration
@@ -188,7 +188,7 @@ class FusionNetwork(nn.Module):
         self.location = nn.Linear(D, H) if config.forecast_mean else None
         self.log_freedom = nn.Parameter(torch.full((H,), 1.0))  # degrees of freedom - 2, as a log
         # What a path shows is not on the scale of its return, by a constant.
-        self.path_offset = nn.Parameter(torch.zeros(H)) if config.path_weight else None
+        self.path_offset = nn.Parameter(torch.zeros(1)) if config.path_weight else None
         for head in (self.log_scale, self.location):
             if head is not None:
                 nn.init.zeros_(head.weight)
@@ -230,10 +230,10 @@ class FusionNetwork(nn.Module):
         return torch.nn.functional.silu(self.join(joined))
 
     def loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
-        """Mean loss of targets (B, L, H) in units of the anchor, or (B, L, 2 H); NaN is left out.
+        """Mean loss of targets (B, L, H) in units of the anchor, or (B, L, H + 1); NaN is left out.
 
-        Student-t negative log likelihood of the returns; and, where the second half is there, squared error
-        of the log scale against what the path showed, ``path_weight`` times.
+        Student-t negative log likelihood of the returns; and, where one more is there, squared error of the
+        last horizon's log scale against what its path showed, ``path_weight`` times.
         """
         H = forecast.log_scale.shape[-1]
         loss = self._return_loss(forecast, target[..., :H])
@@ -241,7 +241,8 @@ class FusionNetwork(nn.Module):
             return loss
         shown = target[..., H:]
         known = torch.isfinite(shown)
-        error = forecast.log_scale + self.path_offset - torch.where(known, shown, torch.zeros_like(shown))
+        said = forecast.log_scale[..., -1:] + self.path_offset
+        error = said - torch.where(known, shown, torch.zeros_like(shown))
         path_loss = (error.square() * known).sum() / known.sum().clamp(min=1)
         return loss + self.config.path_weight * path_loss
 

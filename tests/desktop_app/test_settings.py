@@ -41,7 +41,10 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
         ('{"alert_p_value": true}', "'alert_p_value' must be a number between 0 and 1, not true"),
         ('{"alert_false_share": 1}', "'alert_false_share' must be a number between 0 and 1, not 1"),
         ('{"alerts_per_month": -1}', "'alerts_per_month' must be a number of alerts of a ticker in a month"),
-        ('{"model_parts": ["stars"]}', "'model_parts' must be a list of sentiment, macro, graph, or empty"),
+        (
+            '{"model_parts": ["stars"]}',
+            "'model_parts' must be a list of sentiment, macro, graph, trees, or empty",
+        ),
         ('{"moving_averages": [1]}', "'moving_averages' must be a list of whole numbers"),
         (
             '{"posts_every_minutes": 1}',

@@ -16,7 +16,7 @@ from fusion_model.forecasting.fusion_forecaster import FusionForecaster
 from fusion_model.forecasting.tree_scale import TreeScale, fit_tree_scale
 from tests.builders import SMALL, lively_panel
 
-STACKED = replace(SMALL, stacking_sessions=250)
+STACKED = replace(SMALL, stacking_sessions=250, use_trees=True)
 
 
 def lively_input(sessions: int) -> tuple[NetworkInput, np.ndarray]:

@@ -75,7 +75,7 @@ class FirstRun(QDialog):
         step = QWidget()
         layout = QVBoxLayout(step)
         self._sources = QButtonGroup(self)
-        self.sample = QRadioButton("The embedded sample: 31 stocks through March 2021; needs no network")
+        self.sample = QRadioButton("The embedded sample: 31 tickers through March 2021; needs no network")
         self.files = QRadioButton("Files that I have (CSV of Yahoo, Stooq, AlphaVantage and others; zip, gz)")
         self.yahoo = QRadioButton("Yahoo, now, for these tickers:")
         self.folder, self.tickers = QLineEdit(), QLineEdit("AAPL, MSFT, SPY")

@@ -403,11 +403,8 @@ class FusionForecaster:
             progress=self._progress,
             stage="training a network to weigh with",
         )
-        self._progress("growing trees", 0, 2)
         earlier_trees = self._grow(panel, features, aside, earlier_split)
-        self._progress("growing trees", 1, 2)
         trees = self._grow(panel, features, data, split)
-        self._progress("growing trees", 2, 2)
         rows = list(range(stop, T, STACKING_STEP))
         said = [forecast_shape([fitted.network], aside, row, config.lookback)[:, 0] for row in rows]
         grown = None
@@ -428,6 +425,7 @@ class FusionForecaster:
         config = self.config
         if not config.use_trees:
             return None
+        self._progress("growing trees", 0, 1)
         targets = standardised_targets(panel, features.anchor, split.fit + max(HORIZONS))
         try:
             return fit_tree_scale(

@@ -22,6 +22,7 @@ EVERYTHING = FusionConfig(
     use_sentiment=True,
     use_macro=True,
     use_graph=True,
+    use_trees=True,
     graph_neighbours=3,
     hidden=8,
     encoder_hidden=4,

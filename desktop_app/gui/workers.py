@@ -168,28 +168,35 @@ class Command(QObject):
             return
         self._partial += self._process.readAllStandardOutput().data()
         *lines, self._partial = self._partial.split(b"\n")
-        for line in lines:
-            self._read_line(line)
+        self._read_lines(lines)
 
-    def _read_line(self, line: bytes) -> None:
+    def _read_lines(self, lines: Sequence[bytes]) -> None:
+        """Take what was said at a stretch; its newest progress alone is told: no burst keeps the window."""
+        newest: dict[str, Any] | None = None
+        for line in lines:
+            newest = self._read_line(line) or newest
+        if newest is not None:
+            self.progressed.emit(
+                str(newest["stage"]),
+                int(newest.get("done", 0)),
+                int(newest.get("total", 0)),
+                str(newest.get("message", "")),
+            )
+
+    def _read_line(self, line: bytes) -> dict[str, Any] | None:
+        """Keep a result or an error; return a progress."""
         try:
             said = json.loads(line)
         except ValueError:
             logger.warning("A command said something that is no JSON: %.200r", line)
-            return
+            return None
         if not isinstance(said, dict):
-            return
+            return None
         if "result" in said:
             self._result = said["result"]
         elif "error" in said:
             self._problem = _sentence(said["error"])
-        elif "stage" in said:
-            self.progressed.emit(
-                str(said["stage"]),
-                int(said.get("done", 0)),
-                int(said.get("total", 0)),
-                str(said.get("message", "")),
-            )
+        return said if "stage" in said else None
 
     def _read_errors(self) -> None:
         if self._process is None:
@@ -207,7 +214,7 @@ class Command(QObject):
         self._read_output()
         self._read_errors()
         if self._partial.strip():
-            self._read_line(self._partial)
+            self._read_lines([self._partial])
         self._drop()
         if exit_code == 0 and status == QProcess.ExitStatus.NormalExit and not self._problem:
             self.succeeded.emit(self._result or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from collectors.store import save_price_bars
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.theme import apply_theme, theme_named
 from desktop_app.gui.watchlist_panel import WatchlistPanel
+from desktop_app.gui.workers import Command
 from desktop_app.settings import Settings
 from desktop_app.snapshot import WatchRow
 from desktop_app.store import DATABASE_NAME, open_home, save_holding
@@ -117,6 +119,19 @@ def test_work_shows_its_progress_and_its_end(
     qtbot.waitUntil(lambda: window.status.message.text() == "Collect: done")
     assert window.work_bar.buttons["Collect"].isEnabled()
     assert not window.status.cancel.isVisible()
+
+
+def test_of_what_a_command_says_at_a_stretch_the_newest_progress_is_told(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    lines = [{"stage": "epoch", "done": done, "total": 9} for done in range(9)] + [{"result": {}}]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    command = Command(tmp_path, program=script(tmp_path, f"sys.stdout.write({text!r})\n"))
+    told: list[int] = []
+    command.progressed.connect(lambda _stage, done, _total, _message: told.append(done))
+    with qtbot.waitSignal(command.succeeded):
+        command.start("train")
+    assert told == [8]
 
 
 def test_a_failed_command_shows_its_sentence_and_stops_what_would_follow(

@@ -23,8 +23,7 @@ from scipy.stats import spearmanr
 
 from collectors.market_calendar import sessions_between
 from collectors.store import load_tickers
-from desktop_app.daily import MODELS_FOLDER
-from desktop_app.store import open_home_reader
+from desktop_app.store import MODELS_FOLDER, open_home_reader
 from fusion_model import pipeline
 from fusion_model.dataset.panel import FloatArray, Panel, load_panel
 from fusion_model.findings import HORIZONS, QUANTILE_LEVELS, Attribution

@@ -39,7 +39,6 @@ from desktop_app.context import (
     redacting,
     whole_number,
 )
-from desktop_app.daily import daily_jobs, held_shares, pass_over_account
 from desktop_app.settings import PARTS, load_settings
 from desktop_app.terminal import DEFECT, INTERRUPTED, Voice, exit_code_of, table
 from fusion_model.findings import HORIZONS
@@ -258,6 +257,7 @@ def import_(context: Context, tell: Progress, kind: str, paths: tuple[Path, ...]
 def collect(context: Context, tell: Progress, kinds: tuple[str, ...]) -> dict[str, Any]:
     """Collect from the sources now; without a name: from all of them."""
     from collectors.schedule import run_job
+    from desktop_app.daily import daily_jobs
 
     jobs = {job.name: job for job in daily_jobs(context.home, tell)}
     runs = []
@@ -417,6 +417,7 @@ def train(context: Context, tell: Progress, as_of: Any, parts: str | None, warm:
 def refresh(context: Context, tell: Progress, as_of: Any, sessions: int) -> dict[str, Any]:
     """Forecast as of a close, and judge that session against what had been forecast for it."""
     from desktop_app.alerts import load_alerts
+    from desktop_app.daily import held_shares, pass_over_account
     from fusion_model import pipeline
 
     with context.database() as db:
@@ -729,7 +730,7 @@ def serve(context: Context, tell: Progress) -> dict[str, Any]:
     from collectors.quote_watch import watching
     from collectors.schedule import Schedule
     from collectors.schedule import serve as keep
-    from desktop_app.daily import quote_watch, react_to_quotes
+    from desktop_app.daily import daily_jobs, quote_watch, react_to_quotes
 
     with holding(context.home, SCHEDULE, "barograph serve", wait_s=GLANCE_S):
         choices.open_home(context.home).close()  # upgraded once, before two threads open it

@@ -16,7 +16,6 @@ import click
 from collectors.errors import ConfigurationError
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
-from desktop_app.daily import MODELS_FOLDER
 from desktop_app.terminal import RedactingFormatter, Voice
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class Context:
     @property
     def models(self) -> Path:
         """Folder of checkpoints and of FinBERT."""
-        return self.home / MODELS_FOLDER
+        return self.home / choices.MODELS_FOLDER
 
 
 def default_home() -> Path:

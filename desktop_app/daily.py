@@ -28,7 +28,7 @@ from collectors.timetable import (
 )
 from desktop_app.secrets import hide_keys, load_secret, require_secret
 from desktop_app.settings import Settings, load_settings
-from desktop_app.store import load_holdings, load_watchlist, open_home
+from desktop_app.store import MODELS_FOLDER, load_holdings, load_watchlist, open_home
 
 if TYPE_CHECKING:
     from collectors.records import Quote
@@ -39,7 +39,6 @@ logger = logging.getLogger(__name__)
 
 ORDERS_EVERY_MINUTES = 15  # so often approvals reach a broker, and what became of orders is asked
 HASTY = RetryPolicy(attempts=1)  # while quotes arrive; the next pass tries again
-MODELS_FOLDER = "models"  # of a home: checkpoints, and FinBERT
 
 
 def daily_jobs(home: Path, tell: Progress) -> list[Job]:

@@ -12,8 +12,7 @@ from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.scoring import score_new_posts
 from collectors.store import load_tickers
 from collectors.universe import load_universe
-from desktop_app.daily import MODELS_FOLDER
-from desktop_app.store import watch
+from desktop_app.store import MODELS_FOLDER, watch
 from fusion_model import pipeline, store
 from fusion_model.evaluation.scorecard import read_backtest, score
 from fusion_model.forecasting.fusion_network import FusionConfig

@@ -15,7 +15,6 @@ from collectors.errors import BadInput, StorageError
 from collectors.market_calendar import last_closed_session, session_after
 from desktop_app import store as choices
 from desktop_app.complaint import Complaint, some
-from desktop_app.daily import MODELS_FOLDER
 from desktop_app.doctor_record import complaints_of_gaps, complaints_of_runs
 from desktop_app.freshness import REDDIT_IS_OFF, STALE_AFTER_DAYS, state_of
 from desktop_app.secrets import BROKER_SECRETS, SECRET_NAMES, SERVICE, load_secret
@@ -121,7 +120,7 @@ def _of_database(home: Path, now: str) -> Iterator[Complaint]:
                 yield from complaints_of_gaps(db, now)
                 yield from _of_other_sources(db, now)
                 yield from _of_shortened_series(db)
-                yield from _of_posts(db, home / MODELS_FOLDER)
+                yield from _of_posts(db, home / choices.MODELS_FOLDER)
                 yield from _of_model(db, home, now)
                 yield from _of_account(db, home, now)
                 return
@@ -251,7 +250,7 @@ def _of_model(db: sqlite3.Connection, home: Path, now: str) -> Iterator[Complain
     if trained is None:
         yield Complaint("model", "No model has been trained.", "barograph train")
         return
-    if not (home / MODELS_FOLDER / trained.folder).is_dir():
+    if not (home / choices.MODELS_FOLDER / trained.folder).is_dir():
         yield Complaint(
             "model", f"The files of the model {trained.model_version} are missing.", "barograph train"
         )

@@ -13,6 +13,7 @@ from collectors.backups import back_up_daily
 from collectors.store import load_actions, writing
 
 DATABASE_NAME = "barograph.db"
+MODELS_FOLDER = "models"  # of a home: checkpoints, and FinBERT
 
 
 @dataclass(frozen=True, slots=True)

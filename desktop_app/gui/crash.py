@@ -14,11 +14,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from collectors.market_calendar import utc_now
+from desktop_app.context import LOGS
 from desktop_app.terminal import redact
 
 logger = logging.getLogger(__name__)
 
-LOGS = "logs"  # as desktop_app.context has it, which would bring every package along
 REPORT_NAME = "crash.txt"
 KEPT_CHARACTERS = 50_000
 

@@ -506,7 +506,7 @@ def test_leak_alarms_need_a_history(barograph: Barograph, bars: Path) -> None:
 
 def test_explain_says_why_in_words_and_json_and_csv(barograph: Barograph, home: Path, tmp_path: Path) -> None:
     """On stored reasons; what finds them is tested with the pipeline."""
-    from desktop_app.daily import MODELS_FOLDER
+    from desktop_app.store import MODELS_FOLDER
     from fusion_model.store_reasons import save_reasons
     from tests.desktop_app.facts import NOW, fill_home
     from tests.desktop_app.test_why import reasons

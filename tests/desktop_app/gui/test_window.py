@@ -291,6 +291,7 @@ def test_the_windows_process_never_loads_the_model_or_a_web_client(tmp_path: Pat
         "import sys; from pathlib import Path\n"
         "from PySide6.QtCore import QTimer\n"
         "from PySide6.QtWidgets import QApplication\n"
+        "import desktop_app.cli\n"
         "from desktop_app.gui.main_window import run_app\n"
         "from desktop_app.gui.market_page import MarketPage\n"
         "app = QApplication([])\n"
@@ -298,7 +299,7 @@ def test_the_windows_process_never_loads_the_model_or_a_web_client(tmp_path: Pat
         "def show_and_quit(self, *a): shown(self, *a); QTimer.singleShot(300, self.window().close)\n"
         "MarketPage._show_snapshot = show_and_quit\n"
         "code = run_app(Path(sys.argv[1]))\n"
-        "heavy = {'torch', 'transformers', 'pandas', 'yfinance', 'praw', 'fredapi', 'scipy'}\n"
+        "heavy = {'torch', 'transformers', 'pandas', 'yfinance', 'praw', 'fredapi', 'scipy', 'stamina'}\n"
         "print(code, sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from collectors.store import load_newest_sessions
 from desktop_app.alert_rules import AlertRule, RuleAlert, state_in_words
 from desktop_app.alerts import RULE, Alert, load_alerts
+from desktop_app.complaint import some
 from desktop_app.settings import Settings
 from desktop_app.store_rules import load_rule_alerts, load_rules
 from desktop_app.words import count, day, percent
@@ -81,6 +82,13 @@ def alerts_view(alerts: Sequence[Alert], session: str, settings: Settings) -> Al
 def name_of(alert: Alert) -> str:
     """Return the ticker, or that it is about all stocks."""
     return "Whole market" if alert.ticker == MARKET else alert.ticker
+
+
+def in_short(alerts: Sequence[Alert]) -> str:
+    """Return new alerts as one notification says them: one as it is, several by their names."""
+    if len(alerts) == 1:
+        return f"{name_of(alerts[0])}: {alerts[0].sentence}"
+    return f"{count(len(alerts), 'new alert')}: {some(list(dict.fromkeys(map(name_of, alerts))))}"
 
 
 def in_full(alert: Alert) -> str:

@@ -67,6 +67,11 @@ class Alert:
     note: str
 
     @property
+    def key(self) -> str:
+        """Return what tells it from every other one."""
+        return f"{self.ticker} {self.session} {self.measure}"
+
+    @property
     def sentence(self) -> str:
         """Return what happened, with its odds where there are any."""
         return f"{self.reason} ({self.odds})" if self.odds else self.reason
@@ -161,8 +166,7 @@ def acknowledge_alert(db: sqlite3.Connection, alert: Alert, note: str, now: str)
 
 def journal_entry(alert: Alert, kind: str, by: str, note: str, now: str) -> JournalEntry:
     """Return what the journal keeps of an alert, raised or acknowledged."""
-    subject = f"{alert.ticker} {alert.session} {alert.measure}"
-    return JournalEntry(kind, alert.ticker, subject, "", by, None, None, None, alert.reason, note, now)
+    return JournalEntry(kind, alert.ticker, alert.key, "", by, None, None, None, alert.reason, note, now)
 
 
 def _events(anomalies: Sequence[Anomaly]) -> list[_Event]:

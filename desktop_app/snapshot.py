@@ -45,7 +45,7 @@ from desktop_app.words import (
     percent,
 )
 from desktop_app.words import day as day_in_words
-from fusion_model.findings import FUSION_MODEL, Forecast
+from fusion_model.findings import FUSION_MODEL, MARKET, Forecast
 from fusion_model.store import last_forecast_session, load_expected_report, load_forecasts
 from fusion_model.store import load_scores as load_scorecard
 
@@ -53,6 +53,7 @@ SPARKLINE_SESSIONS = 60
 SPARKLINE_DAYS = 95  # calendar days that hold that many sessions
 ALERT_SESSIONS = 5  # how many sessions an unseen alert keeps its dot in the watchlist
 ALERT_DAYS = 14  # calendar days that hold that many sessions
+MARKET_ALERT_DAYS = 7  # how long an unseen alert on the whole market waits to be told
 POSTS_OF_A_DAY = 500
 AVERAGE_STROKES = ("——", "– –", "– ·", "· ·")  # as the chart draws its averages
 
@@ -125,12 +126,14 @@ class Snapshot:
 class Overview:
     """What the window's frame tells: the tickers to choose among, and what waits on which page.
 
-    ``session`` is the newest with a price; ``badges`` counts by the name of a page.
+    ``session`` is the newest with a price; ``badges`` counts by the name of a page; ``unseen`` are the recent
+    alerts, of watched tickers and of the whole market, that the person has not marked as seen.
     """
 
     tickers: tuple[str, ...] = ()
     session: str = ""
     badges: Mapping[str, int] = field(default_factory=dict)
+    unseen: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,28 +191,33 @@ def load_overview(db: sqlite3.Connection, settings: Settings, now: str) -> Overv
     if not newest:
         return Overview()
     last = max(newest.values())
-    unseen = len(_tickers_with_unseen_alerts(db, settings, newest))
-    waiting = count_waiting(db, settings, now)
-    badges = {"alerts": unseen, "orders": waiting}
-    return Overview(tuple(newest), last, {page: many for page, many in badges.items() if many})
+    unseen = _unseen_alerts(db, settings, newest)
+    dotted = {alert.ticker for alert in unseen} - {MARKET}
+    badges = {"alerts": len(dotted), "orders": count_waiting(db, settings, now)}
+    return Overview(tuple(newest), last, {page: many for page, many in badges.items() if many}, unseen)
 
 
-def _tickers_with_unseen_alerts(
+def _unseen_alerts(
     db: sqlite3.Connection, settings: Settings, newest: Mapping[str, str]
-) -> set[str]:
-    """Return the tickers that have a dot in the watchlist."""
+) -> tuple[Alert, ...]:
+    """Return the alerts behind the dots of the watchlist, and those of the whole market's last days."""
     since = (date.fromisoformat(min(newest.values())) - timedelta(days=ALERT_DAYS)).isoformat()
     unseen = [
         alert
         for alert in load_alerts(db, settings, first_session=since)
-        if alert.ticker in newest and not alert.acknowledged
+        if (alert.ticker in newest or alert.ticker == MARKET) and not alert.acknowledged
     ]
+    dotted = sorted({alert.ticker for alert in unseen} - {MARKET})
     sessions: dict[str, list[str]] = defaultdict(list)
-    for ticker, session, *_ in load_bars(db, LATEST, sorted({alert.ticker for alert in unseen}), since):
+    for ticker, session, *_ in load_bars(db, LATEST, dotted, since) if dotted else ():
         sessions[ticker].append(session)
-    return {
-        alert.ticker for alert in unseen if alert.session in sorted(sessions[alert.ticker])[-ALERT_SESSIONS:]
-    }
+    lately = (date.fromisoformat(max(newest.values())) - timedelta(days=MARKET_ALERT_DAYS)).isoformat()
+    return tuple(
+        alert
+        for alert in unseen
+        if alert.session in sorted(sessions[alert.ticker])[-ALERT_SESSIONS:]
+        or (alert.ticker == MARKET and alert.session > lately)
+    )
 
 
 def _watched_sessions(db: sqlite3.Connection) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
 
 STROKES = {  # by the name of a page: polylines of x y pairs, with a bar between them
@@ -33,6 +33,26 @@ def icon(name: str, colour: str, chosen: str, size: int = 18) -> QIcon:
     for state, ink in ((QIcon.State.Off, colour), (QIcon.State.On, chosen)):
         drawn.addPixmap(_pixmap(STROKES.get(name, UNKNOWN), ink, size), QIcon.Mode.Normal, state)
     return drawn
+
+
+def badged(name: str, colour: str, number: int, badge: str, ink: str, size: int = 32) -> QIcon:
+    """Return an icon with a number on a disc at its lower right; without it at 0; 10 and more say 9+."""
+    pixmap = _pixmap(STROKES.get(name, UNKNOWN), colour, size)
+    if number:
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        disc = QRectF(size * 0.4, size * 0.4, size * 0.6, size * 0.6)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(badge))
+        painter.drawEllipse(disc)
+        font = painter.font()
+        font.setBold(True)
+        font.setPixelSize(round(size * (0.4 if number < 10 else 0.32)))
+        painter.setFont(font)
+        painter.setPen(QColor(ink))
+        painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, str(number) if number < 10 else "9+")
+        painter.end()
+    return QIcon(pixmap)
 
 
 def _pixmap(strokes: str, colour: str, size: int) -> QPixmap:

@@ -201,9 +201,11 @@ class MainWindow(QMainWindow):
     def add_tray(self) -> Tray:
         """Put an icon into the system's tray: while it collects, closing the window only hides it."""
         self.tray = Tray(
-            self.desk.home, self.desk.theme, self._state, open_window=self.come_forward, leave=self._leave,
-            program=self.desk.program, parent=self,
+            self.desk.home, self.desk.theme, self._state, open_window=self.come_forward,
+            open_alerts=self._open_alerts, leave=self._leave, program=self.desk.program, parent=self,
         )  # fmt: skip
+        self.desk.overview_changed.connect(self.tray.show_overview)
+        self.desk.theme_changed.connect(self.tray.show_theme)
         self.tray.open()
         return self.tray
 
@@ -211,6 +213,10 @@ class MainWindow(QMainWindow):
         """Show the window before all others."""
         self.show()
         self.activateWindow()
+
+    def _open_alerts(self) -> None:
+        self.come_forward()
+        self.open_page("alerts")
 
     def _leave(self) -> None:
         self._leaving = True

@@ -10,15 +10,23 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from collectors.locks import SCHEDULE, Holder, holder_of
-from desktop_app.gui.icons import icon
+from desktop_app.alert_rows import in_short
+from desktop_app.gui.icons import badged
 from desktop_app.gui.theme import Theme
 from desktop_app.gui.workers import Command
+from desktop_app.snapshot import Overview
+from desktop_app.words import count
 
 COLLECTS = "tray/collects"  # in the window's memory: whether the schedule runs when the window opens next
+TOLD = "tray/told"  # there too: the alerts that were told, a line each
+MOST_TOLD = 1000  # of them, the newest; an alert stays new for two weeks
 
 
 class Tray(QObject):
     """A menu to open the window, to collect on schedule, and to quit; ``collecting`` survives a restart.
+
+    Each alert that comes up is told once, those that come up together in one notification, whose click opens
+    their page. The icon bears the number of tickers whose alerts were not seen.
 
     The schedule is `barograph serve` in a process of its own. Where another program runs it, a service for
     example, the menu says so and this one leaves it alone.
@@ -31,12 +39,14 @@ class Tray(QObject):
         state: QSettings,
         *,
         open_window: Callable[[], object],
+        open_alerts: Callable[[], object],
         leave: Callable[[], object],
         program: Sequence[str] = (),
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._home, self._state = home, state
+        self._home, self._state, self._theme = home, state, theme
+        self._waiting = 0
         self._schedule = Command(home, self, program)
         self._schedule.failed.connect(self._tell_failure)
         self._schedule.succeeded.connect(self._show_state)
@@ -52,11 +62,13 @@ class Tray(QObject):
         self.menu.addSeparator()
         self.menu.addAction(leave_action)
         self.menu.aboutToShow.connect(self._show_state)
-        self.icon = QSystemTrayIcon(icon("sources", theme.text, theme.accent), self)
+        self.icon = QSystemTrayIcon(self)
+        self.show_theme(theme)
         self.icon.setContextMenu(self.menu)
         self.icon.activated.connect(
             lambda why: open_window() if why == QSystemTrayIcon.ActivationReason.Trigger else None
         )
+        self.icon.messageClicked.connect(open_alerts)
         self._show_state()
 
     @property
@@ -80,6 +92,26 @@ class Tray(QObject):
         """Say something in a bubble of the system."""
         self.icon.showMessage("Barograph", sentence, self.icon.icon())
 
+    def show_theme(self, theme: Theme) -> None:
+        """Draw the icon in the colours of a theme."""
+        self._theme = theme
+        self.icon.setIcon(badged("sources", theme.text, self._waiting, theme.warning, theme.on_accent))
+
+    def show_overview(self, overview: Overview) -> None:
+        """Show how much waits, and tell the alerts that are new."""
+        self._waiting = overview.badges.get("alerts", 0)
+        self.show_theme(self._theme)
+        self._show_state()
+        kept = self._state.value(TOLD)
+        told = str(kept or "").split("\n")
+        new = [alert for alert in overview.unseen if alert.key not in told]
+        if not new and kept is not None:
+            return
+        newest = [*(alert.key for alert in new), *told][:MOST_TOLD]
+        self._state.setValue(TOLD, "\n".join(filter(None, newest)))
+        if kept is not None:  # what was there before the first icon was is in the window, and no news
+            self.tell(in_short(new))
+
     def _switch(self, wanted: bool) -> None:
         self._state.setValue(COLLECTS, wanted)
         if wanted and not self._schedule.running and self._elsewhere() is None:
@@ -101,7 +133,8 @@ class Tray(QObject):
             if self._schedule.running
             else "The schedule is not running"
         )
-        self.icon.setToolTip(f"Barograph\n{self.holder.text()}")
+        waiting = f"{count(self._waiting, 'ticker')} with alerts not seen\n" if self._waiting else ""
+        self.icon.setToolTip(f"Barograph\n{waiting}{self.holder.text()}")
 
     def _tell_failure(self, sentence: str) -> None:
         self.collect.blockSignals(True)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from collectors.locks import SCHEDULE, holding
+from desktop_app.alert_rules import RuleAlert
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.tray import Tray
-from tests.desktop_app.facts import fill_home
+from desktop_app.store import open_home
+from desktop_app.store_rules import add_rule, save_rule_alerts
+from tests.desktop_app.facts import NOW, fill_home
 from tests.desktop_app.gui.at_window import script, shown
 
 OpenWindow = Callable[..., MainWindow]
@@ -87,3 +91,52 @@ def test_a_schedule_that_fails_says_why(
     qtbot.waitUntil(lambda: bool(told), timeout=5000)
     assert told == ["Collecting on schedule ended: the home cannot be written"]
     assert not tray.collect.isChecked()
+
+
+def raised(rule_id: int, ticker: str, session: str = "2021-03-16") -> RuleAlert:
+    return RuleAlert(rule_id, ticker, session, f"{ticker} did what rule {rule_id} waits for.")
+
+
+def raise_alerts(qtbot: QtBot, window: MainWindow, *alerts: RuleAlert) -> None:
+    with closing(open_home(window.desk.home)) as db:
+        for _ in alerts:
+            add_rule(db, kind="return", threshold=5.0, now=NOW)
+        save_rule_alerts(db, alerts, NOW)
+    with qtbot.waitSignal(window.desk.overview_changed):
+        window.desk.reload()
+
+
+def test_each_alert_is_told_once_and_those_that_come_together_in_one_go(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Tray, "tell", lambda _self, sentence: told.append(sentence))
+    window, _ = tray_of(qtbot, open_window, tmp_path, SERVES)
+    raise_alerts(qtbot, window)
+    assert told == []  # what was there before the icon was
+    raise_alerts(qtbot, window, raised(1, "BBB"))
+    assert told == ["BBB: BBB did what rule 1 waits for."]
+    raise_alerts(qtbot, window, raised(2, "BBB"))  # another rule, the same event
+    window._leave()
+    window = open_window(tmp_path, script(tmp_path, SERVES))
+    shown(qtbot, window, "AAA")
+    window.add_tray()
+    raise_alerts(qtbot, window)
+    assert len(told) == 1
+    raise_alerts(qtbot, window, raised(3, "AAA"), raised(4, "BBB", "2021-03-15"))
+    assert told[1:] == ["2 new alerts: AAA, BBB"]
+    window._leave()
+
+
+def test_the_icon_bears_the_number_of_tickers_with_alerts_and_a_click_on_a_notification_opens_them(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
+) -> None:
+    window, tray = tray_of(qtbot, open_window, tmp_path, SERVES)
+    raise_alerts(qtbot, window)
+    one = tray.icon.icon().pixmap(32).toImage()
+    assert "1 ticker with alerts not seen" in tray.icon.toolTip()
+    raise_alerts(qtbot, window, raised(1, "BBB"))
+    assert "2 tickers with alerts not seen" in tray.icon.toolTip()
+    assert tray.icon.icon().pixmap(32).toImage() != one
+    tray.icon.messageClicked.emit()
+    assert window.shown_page() == "alerts"

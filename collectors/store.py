@@ -1019,6 +1019,11 @@ def load_last_runs(db: sqlite3.Connection) -> dict[str, JobRun]:
     return {row[0]: JobRun(*row) for row in rows}
 
 
+def load_last_successes(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the instant at which each job was done last, where it ever was."""
+    return dict(db.execute("SELECT job, max(finished_at) FROM job_run WHERE outcome = 'done' GROUP BY job"))
+
+
 def load_unsettled_runs(db: sqlite3.Connection, jobs: Iterable[str], believed: str = "9999") -> list[JobRun]:
     """Return each job's newest done run and all that came after it, in the order of the record.
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from functools import partial
 from math import isnan
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collectors.errors import BadInput, ConfigurationError
+from collectors.errors import BadInput, CollectorError, ConfigurationError
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
 from desktop_app.commands.account import account
@@ -710,8 +710,9 @@ def doctor(context: Context, tell: Progress, leaks: bool, repair: bool, offline:
         context.voice.say(f"{complaint.sentence}\n    {complaint.mend}")
     if not complaints:
         context.voice.say("Nothing to mend.")
+    found: dict[str, Any] = {"complaints": complaints, "next_runs": _next_runs(context)}
     if not leaks:
-        return {"complaints": complaints}
+        return found
     from fusion_model import pipeline
 
     with context.database() as db:
@@ -719,7 +720,18 @@ def doctor(context: Context, tell: Progress, leaks: bool, repair: bool, offline:
     for line in leaks_in_words(report):
         context.voice.say(line)
     context.exit_code = DEFECT if report.fired else 0
-    return {"complaints": complaints, "leaks": report}
+    return {**found, "leaks": report}
+
+
+def _next_runs(context: Context) -> dict[str, str]:
+    """Return when the schedule would run each job; none where there is no record, or no usable setting."""
+    from desktop_app.daily import next_runs
+
+    try:
+        with closing(choices.open_home_reader(context.home)) as db:
+            return next_runs(db, context.home, utc_now())
+    except CollectorError:  # examine tells of it
+        return {}
 
 
 @barograph.command()

@@ -220,13 +220,12 @@ def _of_posts(db: sqlite3.Connection, models: Path) -> Iterator[Complaint]:
 
 def _scorer_in_use(db: sqlite3.Connection, models: Path) -> str:
     """Return who scores the next post, without loading FinBERT: its newest name among the scores."""
-    from collectors.sentiment import finbert
     from collectors.sentiment.compact import CompactScorer
-    from collectors.sentiment.finbert_fast import fast_scorer_name
+    from collectors.sentiment.installed import fast_scorer_name, has_finbert
 
     if fast := fast_scorer_name(models):
         return fast
-    if not (models / finbert.FOLDER).exists():
+    if not has_finbert(models):
         return CompactScorer().name
     return max((name for name in facts.count_scores(db) if name.startswith("finbert")), default="finbert")
 

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from collectors.backups import FOLDER as BACKUPS
+from collectors.backups import backups_of, day_of
 from collectors.locks import SCHEDULE, holder_of
-from collectors.records import JobRun
-from collectors.store import SourceCoverage, load_coverage, load_last_runs
-from desktop_app.words import age, count, day
+from collectors.records import JobRun, PriceFlag
+from collectors.sentiment.installed import fast_scorer_name, has_finbert
+from collectors.store import (
+    SourceCoverage,
+    load_coverage,
+    load_flags,
+    load_job_runs,
+    load_last_runs,
+    load_last_successes,
+)
+from desktop_app.store import DATABASE_NAME, MODELS_FOLDER
+from desktop_app.words import age, count, day, weekday
 from fusion_model.store import last_forecast_session, load_trained_model
 
-STALE_AFTER_DAYS = {"prices": 4, "posts": 3, "macro": 45, "earnings": 100, "model": 120, "forecasts": 4}
+STALE_AFTER_DAYS = {
+    "prices": 4,
+    "posts": 3,
+    "macro": 45,
+    "earnings": 100,
+    "model": 120,
+    "forecasts": 4,
+    "backups": 8,
+}
 TITLES = {"prices": "Prices", "posts": "Posts", "macro": "Macro figures", "earnings": "Earnings dates"}
 ADVICE = {
     "prices": "Press Collect, or import a folder of price files.",
@@ -23,7 +42,9 @@ ADVICE = {
     "earnings": "Set `contact` in the settings and press Collect, or import a list of reports.",
     "model": "Press Train.",
     "forecasts": "Press Train, then Refresh.",
+    "backups": "The first collection of a day makes one.",
 }
+RUNS_SHOWN = 100
 REDDIT_POLICY = "https://support.reddithelp.com/hc/articles/42728983564564"
 REDDIT_APPS = "https://www.reddit.com/prefs/apps"
 REDDIT_ACCESS = (
@@ -42,7 +63,11 @@ REDDIT_IS_OFF = (
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One source as the sources panel shows it; ``state`` is fresh, stale or missing."""
+    """One source as the sources panel shows it; ``state`` is fresh, stale or missing.
+
+    ``job`` names what the schedule runs for it; ``doubts`` are prices that look wrong, and what of them is
+    held out of forecasts.
+    """
 
     title: str
     content: str
@@ -50,25 +75,60 @@ class SourceRow:
     newest: str
     age: str
     state: str
-    last_run: str
     advice: str
+    job: str = ""
+    last_success: str = ""
+    doubts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesView:
+    """A row a source, and the newest runs of the schedule's jobs; ``scheduled``: somebody runs it."""
+
+    rows: tuple[SourceRow, ...] = ()
+    runs: tuple[JobRun, ...] = ()
+    scheduled: bool = False
+
+
+def load_sources_view(db: sqlite3.Connection, now: str, home: Path) -> SourcesView:
+    """Return what the page of sources shows."""
+    return SourcesView(
+        tuple(load_freshness(db, now, home)),
+        tuple(load_job_runs(db, limit=RUNS_SHOWN)),
+        holder_of(home, SCHEDULE) is not None,
+    )
 
 
 def load_freshness(db: sqlite3.Connection, now: str, home: Path | None = None) -> list[SourceRow]:
-    """Return a row per kind of source, then model, forecasts and a home's schedule, as seen at an instant."""
+    """Return a row per kind of source, then model and forecasts, as seen at an instant; with a home also its
+    sentiment model, its schedule and its backups.
+    """
     coverage = load_coverage(db)
-    runs = list(load_last_runs(db).values())
-    rows = [_source(kind, [c for c in coverage if c.kind == kind], runs, now) for kind in TITLES]
+    runs, done = list(load_last_runs(db).values()), load_last_successes(db)
+    rows = [_source(kind, [c for c in coverage if c.kind == kind], runs, done, now) for kind in TITLES]
+    rows[0] = replace(rows[0], doubts=_doubts(load_flags(db)))
     trained = load_trained_model(db)
     rows.append(
-        _finding("model", "Model", f"version {trained.model_version}" if trained else "",
-                 trained.as_of_session if trained else "", now)
-    )  # fmt: skip
+        replace(
+            _finding(
+                "model", "Model", "trained" if trained else "", trained.as_of_session if trained else "", now
+            ),
+            names=f"version {trained.model_version}" if trained else "",
+        )
+    )
     session = last_forecast_session(db)
     rows.append(
-        _finding("forecasts", "Forecasts", "of the newest session" if session else "", session or "", now)
+        replace(
+            _finding(
+                "forecasts", "Forecasts", "of the newest session" if session else "", session or "", now
+            ),
+            job="refresh",
+            last_success=_when(done.get("refresh", ""), now),
+        )
     )
-    return [*rows, _schedule(home, now)] if home is not None else rows
+    if home is None:
+        return rows
+    return [*rows, _sentiment_model(home / MODELS_FOLDER), _schedule(home, now), _backups(home, now)]
 
 
 def posts_note(rows: Sequence[SourceRow]) -> str:
@@ -94,18 +154,84 @@ def _schedule(home: Path, now: str) -> SourceRow:
         newest="–",
         age=age(holder.started_at, now) if holder and holder.started_at else "–",
         state="fresh" if holder else "missing",
-        last_run="",
         advice="" if holder else "`barograph service install` lets the system run it from now on.",
     )
 
 
-def _source(kind: str, coverage: Sequence[SourceCoverage], runs: Sequence[JobRun], now: str) -> SourceRow:
+def _sentiment_model(models: Path) -> SourceRow:
+    """Return who reads the posts: FinBERT where it was fetched, else the embedded scorer."""
+    fast = fast_scorer_name(models)
+    there = bool(fast) or has_finbert(models)
+    return SourceRow(
+        title="Sentiment model",
+        content=("FinBERT, in 8 bits" if fast else "FinBERT") if there else "compact scorer, embedded",
+        names=fast or "",
+        newest="–",
+        age="–",
+        state="fresh" if there else "missing",
+        advice=""
+        if there
+        else "Fetch FinBERT (438 MB) reads posts better; until then the compact one works.",
+    )
+
+
+def _backups(home: Path, now: str) -> SourceRow:
+    there = backups_of(home / DATABASE_NAME)
+    newest = day_of(there[0]) if there else ""
+    state = state_of("backups", newest, now)
+    return SourceRow(
+        title="Backups",
+        content=count(len(there), "daily backup") if there else "none yet",
+        names=str(home / BACKUPS),
+        newest=day(newest) if newest else "–",
+        age=age(newest, now) if newest else "–",
+        state=state,
+        advice="" if state == "fresh" else ADVICE["backups"],
+    )
+
+
+def _doubts(flags: Sequence[PriceFlag]) -> str:
+    """Say how many doubts on prices stand, and how many of them are held out of forecasts."""
+    standing = [flag for flag in flags if not flag.resolution]
+    held = sum(bool(flag.holds) for flag in standing)
+    return f"{count(len(standing), 'doubt')}, {held} held out" if standing else "none"
+
+
+def _when(instant: str, now: str) -> str:
+    """Return an instant with its age: today with the hour, else the day."""
+    if not instant:
+        return ""
+    return (
+        f"today, {instant[11:16]} UTC" if instant[:10] == now[:10] else f"{day(instant)}, {age(instant, now)}"
+    )
+
+
+def next_run(row: SourceRow, runs: Mapping[str, str], *, scheduled: bool, now: str) -> str:
+    """Say when the schedule runs a source next; ``runs`` are instants by job, empty: not known yet."""
+    if not row.job:
+        return ""
+    if not scheduled:
+        return "schedule is off"
+    at = runs.get(row.job, "")
+    if not at:
+        return "after the others" if runs else "…"
+    return "now" if at <= now else f"{weekday(at)} {day(at, year=False)}, {at[11:16]} UTC"
+
+
+def _source(
+    kind: str,
+    coverage: Sequence[SourceCoverage],
+    runs: Sequence[JobRun],
+    done: Mapping[str, str],
+    now: str,
+) -> SourceRow:
     newest = max((c.last for c in coverage), default="")
     rows = sum(c.rows for c in coverage)
     names = ", ".join(c.source for c in coverage)
     state = state_of(kind, newest, now)
     run = next((run for run in runs if kind in run.job), None)
     failed = run is not None and run.outcome in ("failed", "retry", "skipped")
+    again = f"(then {run.outcome}, {_when(run.finished_at, now)})" if run is not None and failed else ""
     return SourceRow(
         title=TITLES[kind],
         content=count(rows, "row") if rows else "nothing stored",
@@ -113,8 +239,9 @@ def _source(kind: str, coverage: Sequence[SourceCoverage], runs: Sequence[JobRun
         newest=day(newest) if newest else "–",
         age=age(newest, now) if newest else "–",
         state=state,
-        last_run=f"{run.outcome} {age(run.finished_at, now)}" if run else "never collected",
         advice=run.message if run is not None and failed else "" if state == "fresh" else ADVICE[kind],
+        job=kind,
+        last_success=" ".join((_when(done.get(kind, ""), now) or "never", again)).strip(),
     )
 
 
@@ -127,7 +254,6 @@ def _finding(kind: str, title: str, content: str, session: str, now: str) -> Sou
         newest=day(session) if session else "–",
         age=age(session, now) if session else "–",
         state=state,
-        last_run="",
         advice="" if state == "fresh" else ADVICE[kind],
     )
 

@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 REPOSITORY = "ProsusAI/finbert"
 REVISION = "4556d13015211d73dccd3fdd39d39232506f3e43"
-FOLDER = "finbert"  # inside the models folder
 ORIGIN_FILE = "origin.json"  # written last by fetch_finbert: where the files came from, and their SHA-256
 FETCH_COMMAND = "barograph models fetch"
 

@@ -20,13 +20,13 @@ from collectors.errors import BadInput, ConfigurationError
 from collectors.progress import Progress, silent
 from collectors.sentiment.bert import BertScorer, TokenArray, TokenLayout
 from collectors.sentiment.bert_graph import build_graph
-from collectors.sentiment.finbert import FOLDER, FinBert, file_sha256, load_finbert
+from collectors.sentiment.finbert import FinBert, file_sha256, load_finbert
+from collectors.sentiment.installed import CARD_FILE, FAST_FOLDER, FOLDER
 from collectors.sentiment.scorer import FloatArray, label_of
 
 logger = logging.getLogger(__name__)
 
-FAST_FOLDER = "finbert-fast"  # inside the models folder
-MODEL_FILE, TOKENIZER_FILE, CARD_FILE = "model.onnx", "tokenizer.json", "fast.json"
+MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
 QUANTISE_COMMAND = "barograph models quantise"
 SUFFIX = "+int8"  # of the reference's name: other scores than its own
 STAGE = "quantise finbert"
@@ -170,15 +170,6 @@ def load_fast_finbert(folder: Path) -> FastFinBert:
     if found != card.sha256:
         raise _damaged(folder, "its files are no longer those that were checked")
     return _open(folder, card.name, card.columns, TokenLayout(**card.layout))
-
-
-def fast_scorer_name(models_dir: Path) -> str | None:
-    """Return the name of the fast FinBERT without loading it, None where there is none."""
-    try:
-        name: str = json.loads((models_dir / FAST_FOLDER / CARD_FILE).read_text("utf-8"))["name"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return name
 
 
 def _open(folder: Path, name: str, columns: Sequence[int], layout: TokenLayout) -> FastFinBert:

@@ -16,13 +16,13 @@ from collectors.errors import ConfigurationError, RetryLater, SourceChanged, Sto
 from collectors.progress import Progress, silent
 from collectors.sentiment.finbert import (
     FETCH_COMMAND,
-    FOLDER,
     ORIGIN_FILE,
     REPOSITORY,
     REVISION,
     file_checksums,
     file_sha256,
 )
+from collectors.sentiment.installed import FOLDER
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from collectors import store
 from collectors.errors import BadInput, StorageError
 from collectors.progress import Progress, silent
 from collectors.records import PostSentiment, PostText
-from collectors.sentiment import finbert, finbert_fast
+from collectors.sentiment import finbert, finbert_fast, installed
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.scorer import FloatArray, Scorer, label_of, stored_probabilities
 from collectors.sentiment.texts import is_scorable, plain_text, post_text
@@ -33,10 +33,10 @@ def choose_scorer(models_dir: Path, finbert_folder: Path | None = None) -> Score
     ``finbert_folder`` is a local folder of the person's own choice. A FinBERT that is there and cannot
     be loaded is an error, never a silent change of scorer.
     """
-    fast = models_dir / finbert_fast.FAST_FOLDER
+    fast = models_dir / installed.FAST_FOLDER
     if finbert_folder is None and (fast.exists() or fast.is_symlink()):
         return finbert_fast.load_fast_finbert(fast)
-    folder = finbert_folder or models_dir / finbert.FOLDER
+    folder = finbert_folder or models_dir / installed.FOLDER
     if finbert_folder is not None or folder.exists() or folder.is_symlink():
         return finbert.load_finbert(folder)
     return CompactScorer()

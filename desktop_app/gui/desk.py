@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ from PySide6.QtCore import QFileInfo, QObject, QTimer, Signal
 from collectors.errors import CollectorError
 from collectors.market_calendar import utc_now
 from desktop_app.gui.theme import Theme, theme_named
-from desktop_app.gui.workers import Command, Read, Reader
+from desktop_app.gui.workers import LOG_LINES, Command, Read, Reader
 from desktop_app.settings import Settings, save_settings
 from desktop_app.snapshot import Overview, load_overview
 from desktop_app.store import DATABASE_NAME
@@ -35,6 +36,7 @@ class Desk(QObject):
     place_wanted = Signal(str, str)  # a page by name, and a session or an empty text
     work_changed = Signal(bool)  # whether a command is running
     work_progressed = Signal(int, int)  # done, total; total 0: unknown
+    logged = Signal(list)  # lines that were added to ``log``
     said = Signal(str, bool)  # a sentence for the status line; whether it is a warning
 
     def __init__(
@@ -48,6 +50,7 @@ class Desk(QObject):
         self._receivers: dict[str, tuple[Receive, Receive | None]] = {}
         self._queue: list[tuple[str, ...]] = []
         self._work_name, self._closed = "", False
+        self.log: deque[str] = deque(maxlen=LOG_LINES)  # what commands said, with its time in UTC
         self._stamp: tuple[int, ...] = ()
         self.reader, self.slow_reader = Reader(home, self), Reader(home, self)
         for reader in (self.reader, self.slow_reader):
@@ -55,9 +58,14 @@ class Desk(QObject):
             reader.read_failed.connect(self._receive_failure)
         self.command = Command(home, self, program)
         self.command.progressed.connect(self._tell_progress)
+        self.command.talked.connect(self._keep_log)
         self.command.succeeded.connect(self._work_done)
         self.command.failed.connect(self._work_failed)
         self.command.cancelled.connect(self._work_cancelled)
+        self.question = Command(home, self, program)
+        self._asked: tuple[Receive, Receive] | None = None
+        self.question.succeeded.connect(lambda result: self._answer(0, result))
+        self.question.failed.connect(lambda problem: self._answer(1, problem))
         self._file_timer = QTimer(self)
         self._file_timer.timeout.connect(self._look_at_file)
 
@@ -74,6 +82,7 @@ class Desk(QObject):
         self._file_timer.stop()
         self._queue = []
         self.command.close()
+        self.question.close()
         for reader in (self.reader, self.slow_reader):
             reader.close()
 
@@ -211,6 +220,17 @@ class Desk(QObject):
         self._start_next()
         return True
 
+    def ask(self, command: Sequence[str], then: Receive, otherwise: Receive) -> bool:
+        """Run a command that only looks, beside whatever works, and receive its result or what went wrong.
+
+        False where another question is under way: its asker waits for the answer.
+        """
+        if self.question.running:
+            return False
+        self._asked = (then, otherwise)
+        self.question.start(*command)
+        return True
+
     def cancel(self) -> None:
         """Cancel what is running, and what would follow."""
         self._queue = []
@@ -224,6 +244,7 @@ class Desk(QObject):
         command, *self._queue = self._queue
         self._work_name = command[0].capitalize()
         self.say(f"{self._work_name} …")
+        self._keep_log(["begun"])
         self.work_progressed.emit(0, 0)
         self.command.start(*command)
         self.work_changed.emit(True)
@@ -231,6 +252,17 @@ class Desk(QObject):
     def _tell_progress(self, stage: str, done: int, total: int, message: str) -> None:
         self.work_progressed.emit(done, max(total, 0))
         self.say(" – ".join(part for part in (self._work_name, stage, message) if part))
+
+    def _answer(self, place: int, answer: object) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None and not self._closed:
+            asked[place](answer)
+
+    def _keep_log(self, lines: Sequence[str]) -> None:
+        stamp = utc_now()[11:19]
+        told = [f"{stamp}  {self._work_name}  {line}" for line in lines]
+        self.log.extend(told)
+        self.logged.emit(told)
 
     def _work_done(self, _result: object) -> None:
         if self._queue:
@@ -247,5 +279,6 @@ class Desk(QObject):
     def _end_work(self, sentence: str, *, warning: bool = False) -> None:
         self._queue = []
         self.work_changed.emit(False)
+        self._keep_log([sentence])
         self.say(sentence, warning=warning)
         self.reload()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt
-from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QPushButton,
     QSizePolicy,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -34,7 +36,10 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True)  # no slots: Python 3.11 cannot subscript a generic dataclass that has them
 class Column(Generic[Row]):
-    """A column: its title, what it shows of a row, and how; ``stretch`` takes the room that is left."""
+    """A column: its title, what it shows of a row, and how; ``stretch`` takes the room that is left.
+
+    ``called_for`` texts ask for a deed, and are not greyed with what is stale.
+    """
 
     title: str
     text: Callable[[Row], str]
@@ -42,6 +47,7 @@ class Column(Generic[Row]):
     right: bool = False
     middle: bool = False
     stretch: bool = False
+    called_for: bool = False
 
     @property
     def side(self) -> Qt.AlignmentFlag:
@@ -52,11 +58,12 @@ class Column(Generic[Row]):
 
 
 class RecordModel(QAbstractTableModel, Generic[Row]):
-    """Frozen rows as a table; nothing is computed here."""
+    """Frozen rows as a table; nothing is computed here. ``muted`` tells which rows are greyed: stale ones."""
 
-    def __init__(self, columns: Sequence[Column[Row]]) -> None:
+    def __init__(self, columns: Sequence[Column[Row]], muted: Callable[[Row], bool] | None = None) -> None:
         super().__init__()
         self.columns = tuple(columns)
+        self._muted = muted
         self.rows: tuple[Row, ...] = ()
 
     def show_rows(self, rows: Sequence[Row]) -> None:
@@ -81,7 +88,12 @@ class RecordModel(QAbstractTableModel, Generic[Row]):
             return column.tooltip(row) if column.tooltip else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return column.side | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ForegroundRole and self._is_muted(column, row):
+            return QGuiApplication.palette().placeholderText()  # the theme's muted colour
         return None
+
+    def _is_muted(self, column: Column[Row], row: Row) -> bool:
+        return self._muted is not None and not column.called_for and self._muted(row)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -93,8 +105,11 @@ class RecordModel(QAbstractTableModel, Generic[Row]):
         return None
 
 
-def table_of(model: RecordModel[Any], name: str) -> QTableView:
-    """Return a quiet table: whole rows chosen, no grid, no row numbers; its menu saves it as CSV."""
+def table_of(model: RecordModel[Any], name: str, *, wrap: bool = False) -> QTableView:
+    """Return a quiet table: whole rows chosen, no grid, no row numbers; its menu saves it as CSV.
+
+    ``wrap`` gives a row the lines that its texts need: for tables of a few rows.
+    """
     view = QTableView()
     view.setModel(model)
     view.setAccessibleName(name)
@@ -102,7 +117,10 @@ def table_of(model: RecordModel[Any], name: str) -> QTableView:
     view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     view.setShowGrid(False)
-    view.setWordWrap(False)
+    view.setWordWrap(wrap)
+    if wrap:
+        view.setItemDelegate(RoomyDelegate(view))
+        view.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     view.setTabKeyNavigation(False)
     view.verticalHeader().setVisible(False)
     view.verticalHeader().setDefaultSectionSize(view.fontMetrics().height() + 10)
@@ -118,6 +136,13 @@ def table_of(model: RecordModel[Any], name: str) -> QTableView:
     view.addAction(save)
     view.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
     return view
+
+
+class RoomyDelegate(QStyledItemDelegate):
+    """Leaves room between rows of several lines."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return super().sizeHint(option, index) + QSize(0, 6)
 
 
 class WrappedLabel(QLabel):

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QProcess, QThread, QTimer, Signal
 
 from collectors.errors import CollectorError
 from desktop_app.store import open_home, open_home_reader, open_home_writer
+from desktop_app.terminal import redact
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ Read: TypeAlias = Callable[[sqlite3.Connection], object]
 
 KEPT = 0  # the ticket of work that no newer request replaces
 KILL_AFTER_MS = 5000  # how long a cancelled command may take to put things in order
+LOG_LINES = 500  # of what a command says are kept
 ERROR_TAIL = 2000  # characters of standard error kept for the message
 
 
@@ -110,6 +112,7 @@ class Command(QObject):
     """One `barograph` command in a process of its own, followed by its lines of JSON."""
 
     progressed = Signal(str, int, int, str)
+    talked = Signal(list)  # what was said at a stretch, a text a line: the last LOG_LINES of it
     succeeded = Signal(object)
     failed = Signal(str)
     cancelled = Signal()
@@ -172,10 +175,10 @@ class Command(QObject):
 
     def _read_lines(self, lines: Sequence[bytes]) -> None:
         """Take what was said at a stretch; its newest progress alone is told: no burst keeps the window."""
-        newest: dict[str, Any] | None = None
-        for line in lines:
-            newest = self._read_line(line) or newest
-        if newest is not None:
+        said = [progress for line in lines if (progress := self._read_line(line)) is not None]
+        if said:
+            self.talked.emit([_progress_in_words(one) for one in said[-LOG_LINES:]])
+            newest = said[-1]
             self.progressed.emit(
                 str(newest["stage"]),
                 int(newest.get("done", 0)),
@@ -201,7 +204,10 @@ class Command(QObject):
     def _read_errors(self) -> None:
         if self._process is None:
             return
-        self._errors = (self._errors + self._process.readAllStandardError().data())[-ERROR_TAIL:]
+        said = self._process.readAllStandardError().data()
+        self._errors = (self._errors + said)[-ERROR_TAIL:]
+        if lines := bytes(said).decode("utf-8", "replace").strip().splitlines():
+            self.talked.emit([redact(line) for line in lines[-LOG_LINES:]])
 
     def _fail_to_start(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
@@ -233,6 +239,13 @@ class Command(QObject):
         if self._process is not None:
             self._process.deleteLater()
             self._process = None
+
+
+def _progress_in_words(said: dict[str, Any]) -> str:
+    """Return a line of progress as the log shows it: ``epoch 3 of 12: loss 0.4``."""
+    place = f" {said.get('done', 0):,} of {said['total']:,}" if said.get("total") else ""
+    message = f": {said['message']}" if said.get("message") else ""
+    return f"{said['stage']}{place}{message}"
 
 
 def _sentence(error: object) -> str:

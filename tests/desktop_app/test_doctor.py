@@ -17,7 +17,7 @@ from collectors.locks import SCHEDULE, holding
 from collectors.market_calendar import session_close
 from collectors.records import EarningsAnnouncement, JobRun, MacroObservation, Post, PostMention, PriceFlag
 from collectors.sentiment.compact import CompactScorer
-from collectors.sentiment.finbert import FOLDER
+from collectors.sentiment.installed import FOLDER
 from collectors.sentiment.scoring import score_new_posts
 from collectors.store import save_earnings, save_flags, save_job_run, save_macro, save_posts, save_price_bars
 from desktop_app.doctor import Complaint, examine

@@ -47,4 +47,5 @@ def open_window(qtbot: QtBot) -> Iterator[Callable[..., MainWindow]]:
         assert not window.desk.reader.isRunning()
         assert not window.desk.slow_reader.isRunning()
         assert not window.desk.command.running
+        assert not window.desk.question.running
         assert [timer.objectName() for timer in window.findChildren(QTimer) if timer.isActive()] == []

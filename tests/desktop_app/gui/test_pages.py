@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from desktop_app.gui.icons import STROKES
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.page import Page, PageEntry
 from desktop_app.gui.pages import PAGES
-from desktop_app.gui.sources_page import SourcesPage
 from desktop_app.gui.workers import Read
 from desktop_app.settings import Settings
 from desktop_app.store import load_acknowledgements, load_watchlist, open_home_reader, watch
@@ -220,17 +218,3 @@ def test_another_command_waits_for_the_person(open_window: OpenWindow, tmp_path:
     assert window.desk.start(("train",))
     assert not window.desk.start(("collect",))
     assert "Train is still running" in window.status.message.text()
-
-
-def test_the_page_of_sources_tells_the_way_to_reddit_until_posts_are_fresh(
-    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
-) -> None:
-    window = open_window(fill_home(tmp_path))  # whose posts are years old
-    page = window.page("sources")
-    assert isinstance(page, SourcesPage)
-    with qtbot.waitSignal(page.completed, timeout=5000):
-        window.open_page("sources")
-    assert page.note.isVisible()
-    assert "Posts from Reddit need a key of your own" in page.note.text()
-    page.show_rows([replace(row, state="fresh") for row in page.model.rows])
-    assert page.note.isHidden()

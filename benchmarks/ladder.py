@@ -35,7 +35,7 @@ from fusion_model.evaluation.metrics import inside_central_range, scored_pinball
 from fusion_model.evaluation.significance import diebold_mariano
 from fusion_model.findings import HORIZONS
 from fusion_model.forecasting.calibration import adapted_levels, residual_quantiles
-from fusion_model.forecasting.fusion_forecaster import network_targets, tree_log_scale
+from fusion_model.forecasting.fusion_forecaster import tree_log_scale
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
 from fusion_model.forecasting.garch import fit_garch
 from fusion_model.forecasting.stacking import garch_log_scale, learned_shares, mixed
@@ -50,7 +50,6 @@ PURGE = max(HORIZONS)
 PLAIN = FusionConfig(
     members=1,
     stacking_sessions=0,
-    path_weight=0.0,
     use_sentiment=False,
     use_macro=False,
     use_lstm=False,
@@ -68,10 +67,8 @@ STEPS: dict[str, tuple[FusionConfig, str]] = {  # name: configuration, the step 
     "macro": (MACRO, "indicators"),
     "sentiment": (POSTS, "macro"),
     "graph": (GRAPH, "sentiment"),
-    "path": (replace(GRAPH, path_weight=4.0), "graph"),
-    "stacking": (replace(GRAPH, path_weight=4.0, stacking_sessions=750), "path"),
+    "stacking": (replace(GRAPH, stacking_sessions=750), "graph"),
     "graph alone": (replace(PRICES, use_graph=True), "indicators"),
-    "path alone": (replace(PRICES, path_weight=4.0), "indicators"),
     "stacking alone": (replace(PRICES, stacking_sessions=750), "indicators"),
     "trees": (replace(PRICES, stacking_sessions=750, use_trees=True), "stacking alone"),
     "early stopping": (
@@ -215,8 +212,8 @@ def shapes(
         with one_thread():
             fitted = fit_network(
                 data,
-                network_targets(panel, features, split.fit + PURGE, config),
-                network_targets(panel, features, split.validation_stop + PURGE, config),
+                standardised_targets(panel, features.anchor, split.fit + PURGE),
+                standardised_targets(panel, features.anchor, split.validation_stop + PURGE),
                 split,
                 config,
                 seed=config.seed + member,

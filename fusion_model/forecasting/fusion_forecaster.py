@@ -38,7 +38,6 @@ from fusion_model.dataset.windows import (
     SeenRange,
     Split,
     fit_scaling,
-    path_targets,
     purged_split,
     scale_features,
     seen_range,
@@ -64,7 +63,7 @@ from fusion_model.forecasting.tree_scale import TreeScale, fit_tree_scale
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 4
+FORMAT = 5
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "model.json"
 SHAPE = (  # fields of the configuration that weights hang on
     "hidden",
@@ -75,7 +74,6 @@ SHAPE = (  # fields of the configuration that weights hang on
     "use_graph",
     "graph_heads",
     "forecast_mean",
-    "path_weight",
 )
 TREES_AT_ONCE = 256  # sessions that boosted trees are asked for together: a call costs more than a row
 STACKING_STEP = 5  # sessions between those that weights are learned on: neighbouring ones say the same
@@ -168,8 +166,8 @@ class FusionForecaster:
             features, scaling = with_macro_of(features, start.macro_names), start.scaling
         data = scale_features(features, scaling, _graph(panel, features, config))
         purge = max(HORIZONS)
-        fit_targets = network_targets(panel, features, split.fit + purge, config)
-        validation_targets = network_targets(panel, features, split.validation_stop + purge, config)
+        fit_targets = standardised_targets(panel, features.anchor, split.fit + purge)
+        validation_targets = standardised_targets(panel, features.anchor, split.validation_stop + purge)
         self._progress("features", 1, 1)
         with one_thread():
             fitted = [
@@ -395,8 +393,8 @@ class FusionForecaster:
         purge = max(HORIZONS)
         fitted = fit_network(
             aside,
-            network_targets(panel, features, earlier_split.fit + purge, config),
-            network_targets(panel, features, earlier_split.validation_stop + purge, config),
+            standardised_targets(panel, features.anchor, earlier_split.fit + purge),
+            standardised_targets(panel, features.anchor, earlier_split.validation_stop + purge),
             earlier_split,
             config,
             seed=config.seed,
@@ -549,14 +547,6 @@ def _prepare(panel: Panel, state: FittedState) -> Prepared:
         outcome=np.full((T, N, len(HORIZONS)), np.nan),
         judged=np.zeros((T, len(HORIZONS)), dtype=bool),
     )
-
-
-def network_targets(panel: Panel, features: Features, stop: int, config: FusionConfig) -> Float32Array:
-    """Return what networks learn from: returns, and what the path showed where that is asked for."""
-    targets = standardised_targets(panel, features.anchor, stop)
-    if not config.path_weight:
-        return targets
-    return np.concatenate([targets, path_targets(panel, features.anchor, stop)], axis=2)
 
 
 def tree_log_scale(trees: TreeScale, data: NetworkInput, rows: Sequence[int]) -> FloatArray:

@@ -54,7 +54,6 @@ class FusionConfig:
     weight_decay: float = 1e-3
     gradient_clip: float = 1.0
     input_noise: float = 0.0
-    path_weight: float = 4.0  # of what the longest path showed, a target beside its return; 0: none
     validation_sessions: int = 0  # after the fit: stop early
     held_out_sessions: int = 0  # after the validation: seen by no network
     # Stacking with boosted trees and GJR-GARCH
@@ -187,8 +186,6 @@ class FusionNetwork(nn.Module):
         self.log_scale = nn.Linear(D, H)
         self.location = nn.Linear(D, H) if config.forecast_mean else None
         self.log_freedom = nn.Parameter(torch.full((H,), 1.0))  # degrees of freedom - 2, as a log
-        # What a path shows is not on the scale of its return, by a constant.
-        self.path_offset = nn.Parameter(torch.zeros(1)) if config.path_weight else None
         for head in (self.log_scale, self.location):
             if head is not None:
                 nn.init.zeros_(head.weight)
@@ -230,23 +227,7 @@ class FusionNetwork(nn.Module):
         return torch.nn.functional.silu(self.join(joined))
 
     def loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
-        """Mean loss of targets (B, L, H) in units of the anchor, or (B, L, H + 1); NaN is left out.
-
-        Student-t negative log likelihood of the returns; and, where one more is there, squared error of the
-        last horizon's log scale against what its path showed, ``path_weight`` times.
-        """
-        H = forecast.log_scale.shape[-1]
-        loss = self._return_loss(forecast, target[..., :H])
-        if self.path_offset is None or target.shape[-1] == H:
-            return loss
-        shown = target[..., H:]
-        known = torch.isfinite(shown)
-        said = forecast.log_scale[..., -1:] + self.path_offset
-        error = said - torch.where(known, shown, torch.zeros_like(shown))
-        path_loss = (error.square() * known).sum() / known.sum().clamp(min=1)
-        return loss + self.config.path_weight * path_loss
-
-    def _return_loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
+        """Student-t negative log likelihood of targets (B, L, H) in units of the anchor; NaN is left out."""
         freedom = 2.0 + torch.exp(self.log_freedom)
         known = torch.isfinite(target)
         filled = torch.where(known, target, torch.zeros_like(target))

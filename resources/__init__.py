@@ -20,3 +20,8 @@ def sample_paths() -> SamplePaths:
     """Return where the embedded sample lies; its NOTICE stands beside these folders."""
     sample = Path(str(package_resources.files("resources").joinpath("sample")))
     return SamplePaths(prices=sample / "prices", posts=sample / "posts", macro=sample / "macro")
+
+
+def icon_path(name: str) -> Path:
+    """Return where a drawing of resources/icons lies."""
+    return Path(str(package_resources.files("resources").joinpath("icons", f"{name}.svg")))

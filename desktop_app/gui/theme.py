@@ -8,6 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from resources import icon_path
+
 
 @dataclass(frozen=True, slots=True)
 class Theme:
@@ -106,6 +108,7 @@ def _palette(theme: Theme) -> QPalette:
 
 
 def _style_sheet(theme: Theme) -> str:
+    tick, down = (icon_path(f"{name}-{theme.name}").as_posix() for name in ("tick", "down"))
     return f"""
     QToolTip {{ background: {theme.raised}; color: {theme.text}; border: 1px solid {theme.border};
                 padding: 4px; }}
@@ -145,10 +148,27 @@ def _style_sheet(theme: Theme) -> str:
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QMenu {{ background: {theme.panel}; border: 1px solid {theme.border}; padding: 4px; }}
-    QMenu::item {{ padding: 5px 22px; border-radius: 4px; }}
+    QMenu::item {{ padding: 5px 26px; border-radius: 4px; }}
     QMenu::item:selected {{ background: {theme.raised}; }}
     QLineEdit, QPlainTextEdit {{ background: {theme.panel}; border: 1px solid {theme.border};
         border-radius: 5px; padding: 4px 6px; selection-background-color: {theme.accent}; }}
+    QCheckBox::indicator, QRadioButton::indicator, QMenu::indicator {{ width: 14px; height: 14px;
+        border: 1px solid {theme.muted}; background: {theme.panel}; }}
+    QCheckBox::indicator, QMenu::indicator {{ border-radius: 3px; }}
+    QMenu::indicator {{ left: 6px; }}
+    QRadioButton::indicator {{ border-radius: 8px; }}
+    QCheckBox::indicator:checked, QMenu::indicator:checked {{ background: {theme.accent};
+        border-color: {theme.accent}; image: url("{tick}"); }}
+    QRadioButton::indicator:checked {{ border: 5px solid {theme.accent}; width: 6px; height: 6px; }}
+    QCheckBox:focus, QRadioButton:focus {{ color: {theme.accent}; }}
+    QAbstractSpinBox {{ min-height: 22px; }}
+    QComboBox {{ background: {theme.panel}; border: 1px solid {theme.border}; border-radius: 5px;
+        padding: 4px 6px; }}
+    QComboBox:hover, QComboBox:focus {{ border-color: {theme.accent}; }}
+    QComboBox::drop-down {{ border: none; width: 22px; }}
+    QComboBox::down-arrow {{ image: url("{down}"); width: 14px; height: 14px; }}
+    QComboBox QAbstractItemView {{ background: {theme.panel}; border: 1px solid {theme.border};
+        selection-background-color: {theme.raised}; selection-color: {theme.text}; }}
     QLineEdit:focus {{ border-color: {theme.accent}; }}
     QListView, QTableView {{ background: {theme.panel}; border: none; outline: none;
         gridline-color: {theme.border}; selection-background-color: {theme.raised};

@@ -623,9 +623,10 @@ def export(context: Context, what: str, out: Path, as_of: Any, excel: bool) -> N
 @barograph.command()
 @click.argument("action", type=click.Choice(["add", "remove", "list"]))
 @click.argument("tickers", nargs=-1)
+@click.option("--group", help="Put them into this group of yours too, or take them out of it alone.")
 @click.pass_obj
-def watch(context: Context, action: str, tickers: tuple[str, ...]) -> None:
-    """Change or show the watchlist."""
+def watch(context: Context, action: str, tickers: tuple[str, ...], group: str | None) -> None:
+    """Change or show the watchlist, or one group of it."""
     named = sorted({ticker.upper() for ticker in tickers})
     if (action == "list") == bool(named):
         raise click.UsageError("`add` and `remove` take tickers, `list` takes none")
@@ -634,12 +635,19 @@ def watch(context: Context, action: str, tickers: tuple[str, ...]) -> None:
             raise BadInput(f"{ticker} is no ticker; expected something like AAPL or BRK.B")
     with context.database() as db:
         if action == "add":
+            if group is not None:
+                choices.put_into_group(db, group, named, utc_now())
             choices.watch(db, named, utc_now())
+        elif group is not None:
+            choices.take_out_of_group(db, group, named)
         elif action == "remove":
             choices.unwatch(db, named)
-        watched = choices.load_watchlist(db)
-    context.voice.say("\n".join(watched) or "The watchlist is empty; `barograph watch add AAPL` fills it")
-    context.voice.finish({"watchlist": watched})
+        watched, groups = choices.load_watchlist(db), choices.load_groups(db)
+    if group is not None:
+        context.voice.say("\n".join(groups.get(group, [])) or f"There is nobody in the group {group}")
+    else:
+        context.voice.say("\n".join(watched) or "The watchlist is empty; `barograph watch add AAPL` fills it")
+    context.voice.finish({"watchlist": watched, "groups": groups})
 
 
 @barograph.command()

@@ -145,3 +145,19 @@ def m004_alert_rules(db: Database) -> None:
     )
     for table in RULE_TABLES:
         run_script(db, APPEND_ONLY.format(table=table))
+
+
+@migrations()
+def m005_watch_groups(db: Database) -> None:
+    """Groups of one's own in the watchlist; a ticker may be in several."""
+    run_script(
+        db,
+        """
+        CREATE TABLE watch_group (
+            name TEXT NOT NULL CHECK (name <> ''),
+            ticker TEXT NOT NULL,
+            added_at TEXT NOT NULL,
+            PRIMARY KEY (name, ticker)
+        ) STRICT;
+        """,
+    )

@@ -32,7 +32,7 @@ from desktop_app.chart_marks import CROWDED, MARK_KINDS, ChartMark, ReportMark, 
 from desktop_app.order_rows import count_waiting
 from desktop_app.overlays import Overlay, load_overlays
 from desktop_app.settings import Settings
-from desktop_app.store import load_holdings, load_watchlist
+from desktop_app.store import load_groups, load_holdings, load_watchlist
 from desktop_app.todays_share import LATEST, Bar, adjusted, in_currency, later_splits, load_splits
 from desktop_app.track_record import TrackRecord, track_record
 from desktop_app.words import (
@@ -151,6 +151,7 @@ class WatchRow:
     alert: str
     sparkline: tuple[float, ...]
     sector: str = ""
+    groups: tuple[str, ...] = ()
 
     @property
     def relative_width(self) -> float:
@@ -242,9 +243,18 @@ def load_watch_rows(db: sqlite3.Connection, settings: Settings | None = None) ->
     alerts: dict[str, list[Alert]] = defaultdict(list)
     for alert in load_alerts(db, settings, first_session=since):
         alerts[alert.ticker].append(alert)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, members in load_groups(db).items():
+        for ticker in members:
+            groups[ticker].append(name)
     return [
         _watch_row(
-            ticker, by_ticker[ticker], splits.get(ticker, []), forecasts.get(ticker, []), alerts[ticker]
+            ticker,
+            by_ticker[ticker],
+            splits.get(ticker, []),
+            forecasts.get(ticker, []),
+            alerts[ticker],
+            groups[ticker],
         )
         for ticker in tickers
     ]
@@ -256,6 +266,7 @@ def _watch_row(
     splits: Sequence[tuple[str, float]],
     forecasts: Sequence[Forecast],
     alerts: Sequence[Alert],
+    groups: Sequence[str],
 ) -> WatchRow:
     values = [close / later_splits(splits, session) for session, close in closes][-SPARKLINE_SESSIONS:]
     recent = {session for session, _ in closes[-ALERT_SESSIONS:]}
@@ -280,6 +291,7 @@ def _watch_row(
         alert=unseen[0].sentence if unseen else "",
         sparkline=tuple(values),
         sector=company_sector(ticker),
+        groups=tuple(groups),
     )
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import collectors.store
 from collectors.backups import back_up_daily
+from collectors.errors import BadInput
 from collectors.store import load_actions, writing
 
 DATABASE_NAME = "barograph.db"
+LONGEST_GROUP = 30  # characters of a group's name
 MODELS_FOLDER = "models"  # of a home: checkpoints, and FinBERT
 
 
@@ -92,6 +95,44 @@ def unwatch(db: sqlite3.Connection, tickers: Iterable[str]) -> int:
 def load_watchlist(db: sqlite3.Connection) -> list[str]:
     """Return the watched tickers, sorted."""
     return [row[0] for row in db.execute("SELECT ticker FROM watched_ticker ORDER BY ticker")]
+
+
+def put_into_group(db: sqlite3.Connection, name: str, tickers: Iterable[str], now: str) -> int:
+    """Put tickers into a group of the watchlist, which is there from its first one on; return the new ones.
+
+    Raises
+    ------
+    BadInput
+        A name that cannot be shown: empty, or longer than LONGEST_GROUP characters.
+    """
+    name = " ".join(name.split())
+    if not 0 < len(name) <= LONGEST_GROUP:
+        raise BadInput(f"'{name}' cannot name a group; expected 1 to {LONGEST_GROUP} characters")
+    with writing(db):
+        before = db.total_changes
+        db.executemany(
+            "INSERT INTO watch_group VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            ((name, ticker, now) for ticker in tickers),
+        )
+        return db.total_changes - before
+
+
+def take_out_of_group(db: sqlite3.Connection, name: str, tickers: Iterable[str]) -> int:
+    """Take tickers out of a group, which ends with its last one; return how many were in it."""
+    with writing(db):
+        before = db.total_changes
+        db.executemany(
+            "DELETE FROM watch_group WHERE name = ? AND ticker = ?", ((name, ticker) for ticker in tickers)
+        )
+        return db.total_changes - before
+
+
+def load_groups(db: sqlite3.Connection) -> dict[str, list[str]]:
+    """Return the tickers of each group, both sorted."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, ticker in db.execute("SELECT name, ticker FROM watch_group ORDER BY name, ticker"):
+        groups[name].append(ticker)
+    return dict(groups)
 
 
 def acknowledge(db: sqlite3.Connection, ticker: str, session: str, measure: str, note: str, now: str) -> None:

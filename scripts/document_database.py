@@ -18,6 +18,7 @@ OWNERS = {
     "Findings: what we think (`fusion_model`)": FINDING_TABLES,
     "Choices: what the person decided (`desktop_app`)": (
         "watched_ticker",
+        "watch_group",
         "acknowledgement",
         "holding_change",
         *JOURNAL_TABLES,

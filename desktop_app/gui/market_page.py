@@ -10,6 +10,7 @@ from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QSplitter, QVBoxLayout
 
+from collectors.market_calendar import utc_now
 from desktop_app.gui.chart_panel import ChartPanel
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.forecast_panel import ForecastPanel
@@ -28,6 +29,7 @@ from desktop_app.snapshot import (
     load_watch_rows,
     posts_heading,
 )
+from desktop_app.store import put_into_group, take_out_of_group
 
 Said: TypeAlias = tuple[str, list[PostRow]]  # a heading and the posts below it
 
@@ -47,6 +49,7 @@ class MarketPage(Page):
         self._build(desk.theme)
         self._built = True
         self.watchlist.ticker_chosen.connect(desk.choose_ticker)
+        self.watchlist.group_wanted.connect(self._change_group)
         self.chart.day_chosen.connect(self._read_day)
         self.chart.overlays_wanted.connect(self._follow_lines)
         self.forecast.train_asked.connect(lambda: desk.start(("train",), ("refresh",)))
@@ -151,6 +154,14 @@ class MarketPage(Page):
         else:
             self._wanted_session = session
 
+    def _change_group(self, name: str, ticker: str, inside: bool) -> None:
+        job = (
+            partial(put_into_group, name=name, tickers=[ticker], now=utc_now())
+            if inside
+            else partial(take_out_of_group, name=name, tickers=[ticker])
+        )
+        self.desk.write("group", job)
+
     # Look -----------------------------------------------------------------------------------------
 
     def show_theme(self, theme: Theme) -> None:
@@ -162,6 +173,7 @@ class MarketPage(Page):
         state.setValue("market/rows", self._middle.saveState())
         state.setValue("market/marks", " ".join(self.chart.shown_kinds()))
         state.setValue("market/lines", " ".join(self.chart.shown_lines()))
+        state.setValue("market/group", self.watchlist.group)
         state.setValue("market/log", "yes" if self.chart.logarithmic.isChecked() else "no")
 
     def recall(self, state: QSettings) -> None:
@@ -173,6 +185,7 @@ class MarketPage(Page):
         if isinstance(kinds, str):
             self.chart.show_kinds(kinds.split())
         self.chart.show_lines(str(state.value("market/lines", "")).split())
+        self.watchlist.group = str(state.value("market/group", ""))
         self.chart.logarithmic.setChecked(state.value("market/log") == "yes")
 
 

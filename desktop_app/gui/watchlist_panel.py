@@ -10,6 +10,7 @@ from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QRectF,
     QSize,
     QSortFilterProxyModel,
@@ -19,6 +20,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import (
     QFrame,
+    QHBoxLayout,
+    QInputDialog,
     QLineEdit,
     QListView,
     QMenu,
@@ -41,6 +44,7 @@ ROW_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 BY_SECTOR = "By sector"
 ORDERS = ("By ticker", BY_SECTOR, "By move", "By width of range", "Alerts first")
+EVERYONE = "All tickers"
 MARGIN = 10
 SPARKLINE_EXTRA = 8  # pixels that the last line of a card is higher than a line of text
 
@@ -169,15 +173,18 @@ class WatchDelegate(QStyledItemDelegate):
 
 
 class WatchlistPanel(QFrame):
-    """Search, order, and the cards."""
+    """Search, group, order, and the cards; ``group_wanted``: a group, a ticker, whether it shall be in."""
 
     ticker_chosen = Signal(str)
+    group_wanted = Signal(str, str, bool)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.setProperty("role", "panel")
         self.model = WatchModel()
         self._silent = False
+        self._rows: tuple[WatchRow, ...] = ()
+        self.group = ""  # empty: everyone
         self._proxy = QSortFilterProxyModel()
         self._proxy.setSourceModel(self.model)
         self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
@@ -206,6 +213,12 @@ class WatchlistPanel(QFrame):
         for name in ORDERS:
             menu.addAction(name).triggered.connect(partial(self.sort, name))
         self.order.setMenu(menu)
+        self.groups = QPushButton(f"{EVERYONE} ▾")
+        self.groups.setAccessibleName("Group of the watchlist")
+        self.groups.setMenu(QMenu(self.groups))
+        self.groups.menu().aboutToShow.connect(lambda: self._fill_groups(self.groups.menu()))
+        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.view.customContextMenuRequested.connect(self._open_menu)
         self._note = label("Last line: 90 % range, next session", "muted")
         self._note.setMinimumWidth(10)
         layout = QVBoxLayout(self)
@@ -215,7 +228,11 @@ class WatchlistPanel(QFrame):
         head.setContentsMargins(8, 0, 8, 0)
         head.setSpacing(6)
         head.addWidget(self.search)
-        head.addWidget(self.order)
+        line = QHBoxLayout()
+        line.setSpacing(6)
+        line.addWidget(self.groups, 1)
+        line.addWidget(self.order, 1)
+        head.addLayout(line)
         head.addWidget(self._note)
         layout.addLayout(head)
         layout.addWidget(self.view)
@@ -223,12 +240,61 @@ class WatchlistPanel(QFrame):
 
     def show_rows(self, rows: Sequence[WatchRow], chosen: str) -> None:
         """Replace the cards; one ticker is chosen, silently."""
+        self._rows = tuple(rows)
+        if self.group not in self.group_names():
+            self.group = ""
+        self.groups.setText(f"{self.group or EVERYONE} ▾")
         self._silent = True
-        self.model.show_rows(rows)
+        self.model.show_rows([row for row in rows if not self.group or self.group in row.groups])
         self.sort(self.model.order)
         self._note.setVisible(bool(rows))
         self.choose(chosen)
         self._silent = False
+
+    def group_names(self) -> list[str]:
+        """Return the groups that any ticker is in, sorted."""
+        return sorted({name for row in self._rows for name in row.groups})
+
+    def show_group(self, name: str) -> None:
+        """Show the tickers of one group alone; an empty name: everyone."""
+        chosen, self.group = self.chosen(), name
+        self.show_rows(self._rows, chosen)
+
+    def _fill_groups(self, menu: QMenu) -> None:
+        """Offer the groups to look at, and to put the chosen ticker into or take it out of."""
+        menu.clear()
+        for name in ("", *self.group_names()):
+            action = menu.addAction(name or EVERYONE)
+            action.setCheckable(True)
+            action.setChecked(name == self.group)
+            action.triggered.connect(partial(self.show_group, name))
+        menu.addSeparator()
+        self._fill_membership(menu)
+
+    def _fill_membership(self, menu: QMenu) -> None:
+        row = self.view.currentIndex().data(ROW_ROLE)
+        if not isinstance(row, WatchRow):
+            return
+        for name in self.group_names():
+            inside = name in row.groups
+            text = f"Take {row.ticker} out of “{name}”" if inside else f"Put {row.ticker} into “{name}”"
+            menu.addAction(text).triggered.connect(
+                partial(self.group_wanted.emit, name, row.ticker, not inside)
+            )
+        menu.addAction(f"Put {row.ticker} into a new group …").triggered.connect(
+            partial(self._ask_group, row.ticker)
+        )
+
+    def _ask_group(self, ticker: str) -> None:
+        name, given = QInputDialog.getText(self, "New group", "Name of the group:")
+        if given and name.strip():
+            self.group_wanted.emit(name.strip(), ticker, True)
+
+    def _open_menu(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._fill_membership(menu)
+        menu.popup(self.view.viewport().mapToGlobal(place))
 
     def show_theme(self, theme: Theme) -> None:
         """Paint in the colours of a theme."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPointF
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QInputDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from collectors.store import save_price_bars
@@ -370,3 +371,36 @@ def test_the_watchlist_is_grouped_and_searched_by_sector(qtbot: QtBot) -> None:
     assert panel._proxy.rowCount() == 1
     panel.resize(260, 300)
     panel.grab()
+
+
+def entries(panel: WatchlistPanel) -> dict[str, QAction]:
+    """What the menu of groups offers."""
+    panel.groups.menu().aboutToShow.emit()
+    return {action.text(): action for action in panel.groups.menu().actions()}
+
+
+def test_tickers_are_put_into_groups_of_ones_own_which_are_shown_alone_and_remembered(
+    qtbot: QtBot,
+    open_window: Callable[..., MainWindow],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (" My picks ", True))
+    home = fill_home(tmp_path)
+    first = open_window(home)
+    shown(qtbot, first, "AAA")
+    panel = market(first).watchlist
+    entries(panel)["Put AAA into a new group …"].trigger()
+    qtbot.waitUntil(lambda: panel.group_names() == ["My picks"])
+    entries(panel)["My picks"].trigger()
+    assert ([row.ticker for row in panel.model.rows], panel.groups.text()) == (["AAA"], "My picks ▾")
+    first.close()
+    second = open_window(home)
+    shown(qtbot, second, "AAA")
+    panel = market(second).watchlist
+    assert [row.ticker for row in panel.model.rows] == ["AAA"]
+    entries(panel)["All tickers"].trigger()
+    assert [row.ticker for row in panel.model.rows] == ["AAA", "BBB"]
+    entries(panel)["Take AAA out of “My picks”"].trigger()
+    qtbot.waitUntil(lambda: panel.group_names() == [])
+    assert "Put AAA into “My picks”" not in entries(panel)

@@ -29,6 +29,7 @@ from collectors.store import (
 from collectors.universe import Company, load_universe
 from desktop_app.alerts import Alert, load_alerts
 from desktop_app.chart_marks import CROWDED, MARK_KINDS, ChartMark, ReportMark, past_marks, report_mark
+from desktop_app.freshness import state_of
 from desktop_app.order_rows import count_waiting
 from desktop_app.overlays import Overlay, load_overlays
 from desktop_app.settings import Settings
@@ -99,6 +100,7 @@ class Snapshot:
     alerts: tuple[Alert, ...]
     overlays: tuple[Overlay, ...] = ()
     cost: float | None = None
+    stale: bool = False
 
     @property
     def scorer(self) -> str:
@@ -152,6 +154,7 @@ class WatchRow:
     sparkline: tuple[float, ...]
     sector: str = ""
     groups: tuple[str, ...] = ()
+    stale: bool = False
 
     @property
     def relative_width(self) -> float:
@@ -227,8 +230,13 @@ def _watched_sessions(db: sqlite3.Connection) -> dict[str, str]:
     return {ticker: newest[ticker] for ticker in sorted(load_watchlist(db) or newest) if ticker in newest}
 
 
-def load_watch_rows(db: sqlite3.Connection, settings: Settings | None = None) -> list[WatchRow]:
-    """Return a row per watched ticker with prices, by ticker; every stored ticker while none is watched."""
+def load_watch_rows(
+    db: sqlite3.Connection, settings: Settings | None = None, now: str = ""
+) -> list[WatchRow]:
+    """Return a row per watched ticker with prices, by ticker; every stored ticker while none is watched.
+
+    ``now`` is the instant at which they may be stale; without it none is.
+    """
     settings = settings or Settings()
     newest = _watched_sessions(db)
     if not newest:
@@ -255,6 +263,7 @@ def load_watch_rows(db: sqlite3.Connection, settings: Settings | None = None) ->
             forecasts.get(ticker, []),
             alerts[ticker],
             groups[ticker],
+            now,
         )
         for ticker in tickers
     ]
@@ -267,6 +276,7 @@ def _watch_row(
     forecasts: Sequence[Forecast],
     alerts: Sequence[Alert],
     groups: Sequence[str],
+    now: str,
 ) -> WatchRow:
     values = [close / later_splits(splits, session) for session, close in closes][-SPARKLINE_SESSIONS:]
     recent = {session for session, _ in closes[-ALERT_SESSIONS:]}
@@ -292,6 +302,7 @@ def _watch_row(
         sparkline=tuple(values),
         sector=company_sector(ticker),
         groups=tuple(groups),
+        stale=_is_stale(closes[-1][0], now),
     )
 
 
@@ -302,10 +313,12 @@ def load_snapshot(
     wanted: Collection[str] = (),
     *,
     as_known: bool = True,
+    now: str = "",
 ) -> Snapshot | None:
     """Return everything known about a ticker, or None where it has no prices.
 
-    ``wanted`` and ``as_known`` choose the overlays (see desktop_app.overlays.load_overlays).
+    ``wanted`` and ``as_known`` choose the overlays (see desktop_app.overlays.load_overlays); ``now`` is the
+    instant at which its prices may be stale, without it they are not.
     """
     settings = settings or Settings()
     rows = load_bars(db, LATEST, [ticker])
@@ -349,7 +362,12 @@ def load_snapshot(
         alerts=alerts,
         overlays=load_overlays(db, bars, instants, wanted, as_known=as_known) if wanted else (),
         cost=next((held.cost for held in load_holdings(db) if held.ticker == ticker), None),
+        stale=_is_stale(sessions[-1], now),
     )
+
+
+def _is_stale(session: str, now: str) -> bool:
+    return bool(now) and state_of("prices", session, now) == "stale"
 
 
 def load_posts_of_day(db: sqlite3.Connection, snapshot: Snapshot, position: int) -> list[PostRow]:

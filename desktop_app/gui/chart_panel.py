@@ -25,7 +25,7 @@ from desktop_app.gui.theme import Theme
 from desktop_app.overlays import INDICATORS
 from desktop_app.pointer import chart_in_words, describe_bar, describe_price, happened_near
 from desktop_app.snapshot import Snapshot, legend, strip_note
-from desktop_app.words import money, percent
+from desktop_app.words import day, money, percent
 
 RANGES: tuple[tuple[str, int | None], ...] = (
     ("1M", 21),
@@ -63,6 +63,7 @@ class ChartPanel(QFrame):
     def _page(self, theme: Theme) -> QWidget:
         self._title, self._name = label("", "title"), label("", "muted")
         self._close, self._move = label("", "title"), label("", "muted")
+        self._as_of = label("", "warning")
         self._readout = label("", "muted")
         self._readout.setMinimumWidth(10)
         self._legend = label("", "muted", wrap=True)
@@ -70,7 +71,7 @@ class ChartPanel(QFrame):
         self._name.setMinimumWidth(1)
         head = QHBoxLayout()
         head.setSpacing(8)
-        for widget in (self._title, self._name, self._close, self._move):
+        for widget in (self._title, self._name, self._close, self._move, self._as_of):
             head.addWidget(widget)
         head.addStretch()
         self._add_range_buttons(head)
@@ -180,7 +181,10 @@ class ChartPanel(QFrame):
             if math.isnan(snapshot.move)
             else f"{'▴' if rising else '▾'} {percent(snapshot.move, signed=True)}"
         )
-        set_role(self._move, "up" if rising else "down")
+        set_role(self._move, "muted" if snapshot.stale else "up" if rising else "down")
+        set_role(self._close, "stale" if snapshot.stale else "title")
+        self._as_of.setText(f"{day(snapshot.session)}: stale" if snapshot.stale else "")
+        self._as_of.setVisible(snapshot.stale)
         self._stack.setCurrentIndex(1)
         self.chart.show_snapshot(snapshot)
         if before is None or before.ticker != snapshot.ticker:

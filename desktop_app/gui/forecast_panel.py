@@ -19,6 +19,7 @@ from desktop_app.track_record import PROMISED, TrackRecord
 from desktop_app.words import HorizonWords
 from fusion_model.findings import HORIZONS
 
+STALE = "Prices are stale: what it speaks of may have come already."
 FIGURES = ("Median", "Half the time", "9 of 10 times", "Chance of a rise")
 
 
@@ -78,8 +79,9 @@ class ForecastPanel(QFrame):
             self._stack.setCurrentIndex(0)
             return
         self.headline.setText(words.headline)
-        self.as_of.setText(words.as_of)
-        set_role(self.as_of, "warning" if words.stale else "muted")
+        self.as_of.setText(f"{words.as_of} {STALE}" if snapshot.stale else words.as_of)
+        set_role(self.as_of, "warning" if words.stale or snapshot.stale else "muted")
+        set_role(self.headline, "stale-heading" if snapshot.stale else "heading")
         self.report.setText(words.report)
         self.report.setVisible(bool(words.report))
         for block in self.blocks.values():

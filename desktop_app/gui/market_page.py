@@ -84,7 +84,7 @@ class MarketPage(Page):
 
     def reading(self) -> Read:
         self._read_ticker()
-        return partial(load_watch_rows, settings=self.desk.settings)
+        return partial(load_watch_rows, settings=self.desk.settings, now=utc_now())
 
     def show_rows(self, rows: list[WatchRow]) -> None:
         if not rows:
@@ -124,6 +124,7 @@ class MarketPage(Page):
                 session=self._wanted_session,
                 lines=tuple(self._lines()),
                 as_known=self._as_known(),
+                now=utc_now(),
             )
             self.desk.read("ticker", job, lambda found: self._show_snapshot(*found))
 
@@ -196,9 +197,10 @@ def _ticker_with_posts(
     session: str,
     lines: tuple[str, ...],
     as_known: bool,
+    now: str,
 ) -> tuple[Snapshot | None, str, Said]:
     """Return a ticker with the posts of a session, or of the newest day that has any, in one answer."""
-    snapshot = load_snapshot(db, ticker, settings, lines, as_known=as_known)
+    snapshot = load_snapshot(db, ticker, settings, lines, as_known=as_known, now=now)
     if snapshot is None:
         return None, session, ("", [])
     position = snapshot.position(session) if session else snapshot.last_day_with_posts()

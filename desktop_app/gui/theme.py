@@ -115,6 +115,8 @@ def _style_sheet(theme: Theme) -> str:
     QFrame[role="panel"] {{ background: {theme.panel}; border: 1px solid {theme.border};
                             border-radius: 6px; }}
     QLabel[role="title"] {{ font-size: 19px; font-weight: 600; }}
+    QLabel[role="stale"] {{ font-size: 19px; font-weight: 600; color: {theme.muted}; }}
+    QLabel[role="stale-heading"] {{ font-weight: 600; color: {theme.muted}; }}
     QLabel[role="heading"] {{ font-weight: 600; }}
     QLabel[role="figure"] {{ font-size: 15px; font-weight: 600; }}
     QLabel[role="muted"] {{ color: {theme.muted}; }}

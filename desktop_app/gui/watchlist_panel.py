@@ -44,6 +44,7 @@ ROW_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 BY_SECTOR = "By sector"
 ORDERS = ("By ticker", BY_SECTOR, "By move", "By width of range", "Alerts first")
+RANGE_NOTE = "Last line: 90 % range, next session."
 EVERYONE = "All tickers"
 MARGIN = 10
 SPARKLINE_EXTRA = 8  # pixels that the last line of a card is higher than a line of text
@@ -98,6 +99,8 @@ def spoken(row: WatchRow) -> str:
         parts.append(f"{percent(row.move, signed=True)} on the session before")
     if row.range_text:
         parts.append(f"next session {row.range_text} with 90 % probability")
+    if row.stale:
+        parts.append("stale: newer prices are to be collected")
     if row.alert:
         parts.append(f"alert: {row.alert}")
     return ", ".join(parts)
@@ -139,7 +142,10 @@ class WatchDelegate(QStyledItemDelegate):
             QRectF(area.left(), area.top() + i * line, area.width(), line) for i in range(3)
         )
         self._text(painter, first, left, row.ticker, theme.text, bold)
-        self._text(painter, first, right, money(row.last_close), theme.text, bold)
+        up, down, fan, close = theme.up, theme.down, theme.fan, theme.text
+        if row.stale:
+            up = down = fan = close = theme.muted
+        self._text(painter, first, right, money(row.last_close), close, bold)
         if row.alert:
             x = first.left() + painter.fontMetrics().horizontalAdvance(row.ticker) + 10
             painter.setFont(bold)
@@ -148,7 +154,7 @@ class WatchDelegate(QStyledItemDelegate):
         name = f"{row.sector or 'no sector'} · {row.name}" if self.with_sector else row.name
         self._text(painter, half, left, name, theme.muted, plain)
         if not math.isnan(row.move):
-            arrow, colour = ("▴", theme.up) if row.move >= 0 else ("▾", theme.down)
+            arrow, colour = ("▴", up) if row.move >= 0 else ("▾", down)
             self._text(painter, second, right, f"{arrow} {percent(row.move, signed=True)}", colour, plain)
         third.setHeight(line + SPARKLINE_EXTRA)
         wide = QRectF(third.left() + 1, third.top() + 5, third.width() * 0.34, third.height() - 7)
@@ -158,7 +164,7 @@ class WatchDelegate(QStyledItemDelegate):
             third,
             right,
             row.range_text or "no forecast",
-            theme.fan if row.range_text else theme.muted,
+            fan if row.range_text else theme.muted,
             plain,
         )
 
@@ -219,8 +225,7 @@ class WatchlistPanel(QFrame):
         self.groups.menu().aboutToShow.connect(lambda: self._fill_groups(self.groups.menu()))
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.view.customContextMenuRequested.connect(self._open_menu)
-        self._note = label("Last line: 90 % range, next session", "muted")
-        self._note.setMinimumWidth(10)
+        self._note = label(RANGE_NOTE, "muted", wrap=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 8, 1, 1)
         layout.setSpacing(6)
@@ -247,6 +252,8 @@ class WatchlistPanel(QFrame):
         self._silent = True
         self.model.show_rows([row for row in rows if not self.group or self.group in row.groups])
         self.sort(self.model.order)
+        stale = sum(row.stale for row in self.model.rows)
+        self._note.setText(f"{RANGE_NOTE} Grey: stale ({stale})" if stale else RANGE_NOTE)
         self._note.setVisible(bool(rows))
         self.choose(chosen)
         self._silent = False

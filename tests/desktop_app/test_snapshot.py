@@ -130,6 +130,14 @@ def test_an_acknowledged_alert_loses_its_dot_and_keeps_the_note(
     assert (alert.acknowledged, alert.note) == (True, "earnings")
 
 
+@pytest.mark.parametrize(("now", "stale"), [("2021-03-20T12:00:00Z", False), ("2021-03-21T12:00:00Z", True)])
+def test_prices_are_stale_from_the_fifth_day_on(db: sqlite3.Connection, now: str, stale: bool) -> None:
+    assert [row.stale for row in load_watch_rows(db, now=now)] == [stale, stale]
+    snapshot = load_snapshot(db, "AAA", now=now)
+    assert snapshot is not None
+    assert snapshot.stale is stale
+
+
 def test_freshness_names_what_is_stale_missing_and_what_to_do(db: sqlite3.Connection) -> None:
     rows = {row.title: row for row in load_freshness(db, "2021-03-17T12:00:00Z")}
     assert (rows["Prices"].state, rows["Prices"].age) == ("fresh", "yesterday")

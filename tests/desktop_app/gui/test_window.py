@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,20 @@ def test_the_window_opens_on_the_first_ticker_with_chart_words_posts_and_alerts(
     said = window.status.as_of.text()
     assert (said[:27], said[-5:]) == ("Prices through 16 Mar 2021,", "stale")
     assert window.status.as_of.property("role") == "warning"
+
+
+def test_stale_prices_are_greyed_and_said(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    page = market(window)
+    assert (page.chart._as_of.text(), page.chart._close.property("role")) == ("16 Mar 2021: stale", "stale")
+    assert "Prices are stale" in page.forecast.as_of.text()
+    assert page.watchlist._note.text().endswith("Grey: stale (2)")
+    greyed = page.watchlist.view.grab().toImage()
+    page.watchlist.show_rows([replace(row, stale=False) for row in page.watchlist.model.rows], "AAA")
+    assert page.watchlist.view.grab().toImage() != greyed
 
 
 def test_the_next_report_stands_on_the_fan_and_is_told_to_those_who_hear_the_screen(

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_app.gui.desk import Desk
+from desktop_app.gui.horizon_choice import HorizonChoice, kept_horizon
 from desktop_app.gui.page import Page, page_layout
 from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.workers import Read
@@ -32,7 +33,6 @@ from desktop_app.risk_rows import (
     RiskView,
     load_risk_page,
 )
-from desktop_app.words import count
 from fusion_model.findings import HORIZONS
 
 Cells: TypeAlias = tuple[str, ...]
@@ -65,7 +65,8 @@ class RiskPage(Page):
     def _choices(self) -> QHBoxLayout:
         line = QHBoxLayout()
         self._subjects = QButtonGroup(self)
-        self._horizons = QButtonGroup(self)
+        self.horizons = HorizonChoice("Who bears it, sessions ahead:", "Who bears it over {}", self._horizon)
+        self.horizons.chosen.connect(self.show_horizon)
         self.held, self.stock = QPushButton("What you hold"), QPushButton("This stock")
         for button, of in ((self.held, HELD), (self.stock, STOCK)):
             button.setCheckable(True)
@@ -73,16 +74,7 @@ class RiskPage(Page):
             self._subjects.addButton(button)
             line.addWidget(button)
         line.addStretch()
-        line.addWidget(label("Who bears it, sessions ahead:", "muted"))
-        for horizon in HORIZONS:
-            button = QPushButton(str(horizon))
-            button.setProperty("role", "range")
-            button.setCheckable(True)
-            button.setChecked(horizon == self._horizon)
-            button.setAccessibleName(f"Who bears it over {count(horizon, 'session')}")
-            button.clicked.connect(partial(self.show_horizon, horizon))
-            self._horizons.addButton(button, horizon)
-            line.addWidget(button)
+        line.addWidget(self.horizons)
         return line
 
     def _scrolling(self) -> QScrollArea:
@@ -148,10 +140,10 @@ class RiskPage(Page):
         if view is not None:
             self._show(view)
 
-    def show_horizon(self, horizon: int, _checked: bool = False) -> None:
+    def show_horizon(self, horizon: int) -> None:
         """Show who bears the risk of one horizon."""
         self._horizon = horizon
-        self._horizons.button(horizon).setChecked(True)
+        self.horizons.choose(horizon)
         view = self._view()
         if view is not None:
             self._show_parts(view)
@@ -190,17 +182,14 @@ class RiskPage(Page):
         self.tail.setText(view.tail.get(self._horizon, ""))
         for widget in (self.part_heading, self.part_table, self.tail):
             widget.setVisible(bool(parts))
-        for button in self._horizons.buttons():
-            button.setEnabled(bool(view.parts))
+        self.horizons.setEnabled(bool(view.parts))
 
     def remember(self, state: QSettings) -> None:
         state.setValue("risk/horizon", self._horizon)
         state.setValue("risk/of", self._of)
 
     def recall(self, state: QSettings) -> None:
-        horizon = int(str(state.value("risk/horizon", self._horizon)))
-        if horizon in HORIZONS:
-            self.show_horizon(horizon)
+        self.show_horizon(kept_horizon(state.value("risk/horizon"), self._horizon))
         self._of = STOCK if state.value("risk/of", self._of) == STOCK else HELD
 
 

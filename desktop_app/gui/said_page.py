@@ -7,7 +7,6 @@ from functools import partial
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QHBoxLayout,
     QPushButton,
     QSlider,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from desktop_app.gui.charts.past_chart import PastChart
 from desktop_app.gui.desk import Desk
+from desktop_app.gui.horizon_choice import HorizonChoice, kept_horizon
 from desktop_app.gui.page import Page, page_layout
 from desktop_app.gui.said_panel import SaidPanel
 from desktop_app.gui.tables import label
@@ -88,18 +88,9 @@ class SaidPage(Page):
         line.addWidget(self.slider, 1)
         line.addWidget(self.later_miss)
         line.addSpacing(12)
-        line.addWidget(label("Strip:", "muted"))
-        self._horizons = QButtonGroup(self)
-        for horizon in HORIZONS:
-            button = QPushButton(str(horizon))
-            button.setProperty("role", "range")
-            button.setCheckable(True)
-            button.setChecked(horizon == self._horizon)
-            button.setAccessibleName(f"Strip of the outcomes {count(horizon, 'session')} ahead")
-            button.setToolTip(button.accessibleName())
-            button.clicked.connect(partial(self.show_horizon, horizon))
-            self._horizons.addButton(button, horizon)
-            line.addWidget(button)
+        self.horizons = HorizonChoice("Strip:", "Strip of the outcomes {} ahead", self._horizon)
+        self.horizons.chosen.connect(self.show_horizon)
+        line.addWidget(self.horizons)
         return line
 
     # Reading --------------------------------------------------------------------------------------
@@ -149,10 +140,10 @@ class SaidPage(Page):
         if found is not None:
             self.slider.setValue(found)
 
-    def show_horizon(self, horizon: int, _checked: bool = False) -> None:
+    def show_horizon(self, horizon: int) -> None:
         """Show the outcomes of one horizon in the strip."""
         self._horizon = horizon
-        self._horizons.button(horizon).setChecked(True)
+        self.horizons.choose(horizon)
         self.chart.show_horizon(horizon)
         self._show_strip_note()
 
@@ -188,6 +179,4 @@ class SaidPage(Page):
         state.setValue("said/horizon", self._horizon)
 
     def recall(self, state: QSettings) -> None:
-        horizon = int(str(state.value("said/horizon", self._horizon)))
-        if horizon in HORIZONS:
-            self.show_horizon(horizon)
+        self.show_horizon(kept_horizon(state.value("said/horizon"), self._horizon))

@@ -17,12 +17,13 @@ from PySide6.QtWidgets import (
 
 from desktop_app.gui.charts.diagrams import Diagram, PitHistogram, ReliabilityDiagram, SkillDiagram
 from desktop_app.gui.desk import Desk
+from desktop_app.gui.horizon_choice import HorizonChoice, kept_horizon
 from desktop_app.gui.page import Page, page_layout
 from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.theme import Theme
 from desktop_app.gui.workers import Read
 from desktop_app.track_figures import KINDS, Cut, HeldRow, TrackFigures, load_track_figures
-from desktop_app.words import count, percent
+from desktop_app.words import percent
 from fusion_model.findings import HORIZONS
 
 
@@ -70,20 +71,16 @@ class TrackPage(Page):
     def _choices(self) -> QHBoxLayout:
         line = QHBoxLayout()
         line.addWidget(label("Forecasts:", "muted"))
-        self._kinds, self._horizons = QButtonGroup(self), QButtonGroup(self)
+        self._kinds = QButtonGroup(self)
         self.kind_buttons: dict[str, QPushButton] = {}
         for kind, title in KINDS.items():
             button = self._choice(self._kinds, title, partial(self.choose, kind, None))
             self.kind_buttons[kind] = button
             line.addWidget(button)
         line.addSpacing(16)
-        line.addWidget(label("Sessions ahead:", "muted"))
-        self.horizon_buttons: dict[int, QPushButton] = {}
-        for horizon in HORIZONS:
-            button = self._choice(self._horizons, str(horizon), partial(self.choose, None, horizon))
-            button.setAccessibleName(f"{count(horizon, 'session')} ahead")
-            self.horizon_buttons[horizon] = button
-            line.addWidget(button)
+        self.horizons = HorizonChoice("Sessions ahead:", "{} ahead", self.horizon)
+        self.horizons.chosen.connect(partial(self.choose, None))
+        line.addWidget(self.horizons)
         line.addStretch()
         return line
 
@@ -144,7 +141,7 @@ class TrackPage(Page):
         if self.figures is None:
             return
         self.kind_buttons[self.kind].setChecked(True)
-        self.horizon_buttons[self.horizon].setChecked(True)
+        self.horizons.choose(self.horizon)
         self._show_cut(self.figures.cuts[self.kind, self.horizon])
         self.skill.show_skills([one for one in self.figures.skills if one.horizon == self.horizon])
 
@@ -163,8 +160,7 @@ class TrackPage(Page):
         state.setValue("track/horizon", self.horizon)
 
     def recall(self, state: QSettings) -> None:
-        horizon = int(str(state.value("track/horizon", self.horizon)))
-        self.horizon = horizon if horizon in HORIZONS else self.horizon
+        self.horizon = kept_horizon(state.value("track/horizon"), self.horizon)
 
 
 def _framed(title: str, note: str | QWidget, diagram: Diagram) -> QFrame:

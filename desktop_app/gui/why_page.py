@@ -8,9 +8,6 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QSplitter,
     QTableView,
@@ -21,13 +18,13 @@ from PySide6.QtWidgets import (
 from desktop_app.day_news import DayNews, ReleaseRow, load_day_news
 from desktop_app.gui.bars import BarDelegate
 from desktop_app.gui.desk import Desk
+from desktop_app.gui.horizon_choice import HorizonChoice, kept_horizon
 from desktop_app.gui.page import Page, page_layout
 from desktop_app.gui.posts_panel import PostsPanel
 from desktop_app.gui.tables import Column, RecordModel, label, rule, table_of
 from desktop_app.gui.theme import Theme
 from desktop_app.gui.workers import Read
 from desktop_app.why import CauseRow, HorizonReasons, NeighbourRow, Why, load_why
-from desktop_app.words import count
 from fusion_model.findings import HORIZONS
 
 CAUSES = (
@@ -90,7 +87,9 @@ class WhyPage(Page):
         layout = QVBoxLayout(side)
         layout.setContentsMargins(0, 0, 10, 0)
         layout.setSpacing(8)
-        layout.addLayout(self._horizon_choice())
+        self.horizons = HorizonChoice("Sessions ahead:", "Reasons for {} ahead", self._horizon)
+        self.horizons.chosen.connect(self.show_horizon)
+        layout.addWidget(self.horizons, alignment=Qt.AlignmentFlag.AlignLeft)
         self.headline = label("", "heading", wrap=True)
         self.now, self.ordinary = label("", wrap=True), label("", "muted", wrap=True)
         self._cause_table = table_of(self.causes, "What moved the range, by what was read")
@@ -113,23 +112,6 @@ class WhyPage(Page):
         scroll.setAccessibleName("What moved the forecast")
         scroll.setWidget(side)
         return scroll
-
-    def _horizon_choice(self) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.addWidget(label("Sessions ahead:", "muted"))
-        self.horizons = QButtonGroup(self)
-        for horizon in HORIZONS:
-            button = QPushButton(str(horizon))
-            button.setProperty("role", "range")
-            button.setCheckable(True)
-            button.setChecked(horizon == self._horizon)
-            button.setAccessibleName(f"Reasons for {count(horizon, 'session')} ahead")
-            button.setToolTip(button.accessibleName())
-            button.clicked.connect(partial(self.show_horizon, horizon))
-            self.horizons.addButton(button, horizon)
-            line.addWidget(button)
-        line.addStretch()
-        return line
 
     def _day_side(self) -> QWidget:
         side = QWidget()
@@ -182,7 +164,7 @@ class WhyPage(Page):
     def show_horizon(self, horizon: int) -> None:
         """Tell of one horizon; of the first where that one has no reasons."""
         self._horizon = horizon
-        self.horizons.button(horizon).setChecked(True)
+        self.horizons.choose(horizon)
         if self.rows is None:
             return
         told = {one.horizon: one for one in self.rows.why.horizons}
@@ -225,9 +207,7 @@ class WhyPage(Page):
         state.setValue("why/horizon", self._horizon)
 
     def recall(self, state: QSettings) -> None:
-        value = state.value("why/horizon")
-        if value is not None and str(value).isdigit() and int(str(value)) in HORIZONS:
-            self.show_horizon(int(str(value)))
+        self.show_horizon(kept_horizon(state.value("why/horizon"), self._horizon))
 
 
 def _unbroken(text: str) -> str:

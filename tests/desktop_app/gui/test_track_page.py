@@ -46,9 +46,9 @@ def test_a_choice_without_forecasts_draws_and_says_none(
 
 def test_diagrams_speak_in_words(qtbot: QtBot, open_window: OpenWindow, tmp_path: Path) -> None:
     page = opened(qtbot, open_window(fill_home(tmp_path)))
-    page.horizon_buttons[5].click()
+    page.horizons.button(5).click()
     assert page.skill.accessibleDescription() == "GJR-GARCH-t: +2.0 %, between +0.7 % and +3.3 %"
-    page.horizon_buttons[1].click()
+    page.horizons.button(1).click()
     assert page.pit.accessibleDescription().startswith("From the lowest tenth to the highest: 0.0 %, 0.0 %")
 
 

@@ -725,6 +725,17 @@ def load_releases(
     ).fetchall()
 
 
+def load_first_releases(db: sqlite3.Connection) -> list[tuple[str, str, float, str]]:
+    """Return (series_id, observed_on, value, available_at) of each observation as it was released first.
+
+    Sorted by series, then by ``observed_on``.
+    """
+    return db.execute(
+        "SELECT series_id, observed_on, value, min(available_at) FROM macro_observation "
+        "GROUP BY series_id, observed_on ORDER BY series_id, observed_on"
+    ).fetchall()
+
+
 def load_earnings(
     db: sqlite3.Connection, known_at: str, tickers: Sequence[str] | None = None
 ) -> list[tuple[str, str, str, str]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 from desktop_app.alerts import Alert
+from desktop_app.macro_words import SERIES, figure
 from desktop_app.words import day, money, next_report, report_day
 from fusion_model.dataset.earnings import Announcement, past_reactions
 from fusion_model.findings import HORIZONS, ExpectedReport
@@ -16,8 +21,16 @@ MARK_KINDS = {  # by what a person may switch on and off: its sign in the legend
     "report": ("◆", "Earnings reports"),
     "dividend": ("●", "Dividends"),
     "split": ("■", "Splits"),
+    "macro": ("✚", "Macro releases, monthly and rarer"),
 }
-CROWDED = {"report": 21, "dividend": 21}  # sessions a candle beyond which there is one on every candle
+HIDDEN_AT_FIRST = frozenset({"macro"})  # kinds that a person switches on
+RELEASES = "releases"  # among the lines that a person wants: macro releases are read where they are shown
+RARE_DAYS = 20  # between the observations of a series whose releases are events
+CROWDED = {
+    "report": 21,
+    "dividend": 21,
+    "macro": 5,
+}  # sessions a candle beyond which there is one on every candle
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,7 @@ def past_marks(
     shares: Mapping[str, float],
     announcements: Iterable[Announcement],
     alerts: Iterable[Alert],
+    releases: Iterable[tuple[str, str, float, str]] = (),
 ) -> tuple[ChartMark, ...]:
     """Return the marks of a ticker's bars, by position.
 
@@ -78,6 +92,8 @@ def past_marks(
     actions : iterable of (session, kind, ratio or amount)
     shares : mapping
         How many of today's shares one share of a dividend's session became, where it is not 1.
+    releases : iterable of (series, observed on, value, available at)
+        Each macro observation as it was released first, by series and observation.
     """
     at = {session: position for position, session in enumerate(sessions)}
     found: list[tuple[int, str, str]] = [
@@ -95,9 +111,31 @@ def past_marks(
                 else f"Dividend of {money(amount / shares.get(session, 1.0))} a share"
             )
             found.append((at[session], kind, text))
+    found += [(row, "macro", text) for row, text in _releases(releases, closes)]
     order = list(MARK_KINDS)
     found.sort(key=lambda one: (one[0], order.index(one[1])))
     return _in_slots(found)
+
+
+def _releases(
+    releases: Iterable[tuple[str, str, float, str]], closes: Sequence[str]
+) -> list[tuple[int, str]]:
+    """Return what each bar was the first to know of series rare enough to be events, a text a bar."""
+    told: dict[int, list[str]] = defaultdict(list)
+    for series, rows in groupby(releases, key=itemgetter(0)):
+        observed = list(rows)
+        days = [date.fromisoformat(row[1]).toordinal() for row in observed]
+        if len(days) < 2 or (days[-1] - days[0]) / (len(days) - 1) < RARE_DAYS:
+            continue
+        title, unit = SERIES.get(series, (series, ""))
+        newest: dict[int, str] = {}  # where many came at once, the newest of them
+        for (_, _, before, _), (_, on, value, at) in pairwise(observed):
+            place = bisect_left(closes, at)
+            if place < len(closes) and at > (closes[place - 1] if place else closes[0]):
+                newest[place] = f"{title} {figure(value, unit)} for {day(on)}, {figure(before, unit)} before"
+        for place, text in newest.items():
+            told[place].append(text)
+    return [(place, "; ".join(texts)) for place, texts in told.items()]
 
 
 def _in_slots(found: Sequence[tuple[int, str, str]]) -> tuple[ChartMark, ...]:

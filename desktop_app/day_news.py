@@ -6,25 +6,9 @@ import sqlite3
 from dataclasses import dataclass
 
 from collectors.store import load_closing_instants, load_releases
+from desktop_app.macro_words import SERIES, figure
 from desktop_app.snapshot import POSTS_OF_A_DAY, PostRow, load_posts_between
 from desktop_app.words import count, day
-
-SERIES = {  # FRED's names in plain words, with the unit that a value stands in
-    "FEDFUNDS": ("Federal funds rate", "%"),
-    "DGS2": ("Treasury yield, 2 years", "%"),
-    "DGS10": ("Treasury yield, 10 years", "%"),
-    "T10Y2Y": ("10-year less 2-year yield", "%"),
-    "CPIAUCSL": ("Consumer prices (index)", ""),
-    "UNRATE": ("Unemployment rate", "%"),
-    "PAYEMS": ("Employed, thousands", ""),
-    "INDPRO": ("Industrial production (index)", ""),
-    "ICSA": ("New unemployment claims", ""),
-    "M2SL": ("Money (M2), billion USD", ""),
-    "VIXCLS": ("VIX", ""),
-    "BAMLH0A0HYM2": ("High-yield spread", "%"),
-    "UMCSENT": ("Consumer sentiment (index)", ""),
-    "USREC": ("Recession (1: yes)", ""),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +58,6 @@ def _release(series_id: str, observed_on: str, value: float, before: float | Non
         title=title,
         series_id=series_id,
         observed=day(observed_on),
-        value=_figure(value, unit),
-        before="" if before is None else _figure(before, unit),
+        value=figure(value, unit),
+        before="" if before is None else figure(before, unit),
     )
-
-
-def _figure(value: float, unit: str) -> str:
-    text = f"{value:,.2f}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{text.replace('-', '−')} {unit}".rstrip()

@@ -21,6 +21,7 @@ from collectors.store import (
     load_bars,
     load_closing_instants,
     load_earnings,
+    load_first_releases,
     load_newest_sessions,
     load_posts,
     load_scored_posts,
@@ -28,7 +29,15 @@ from collectors.store import (
 )
 from collectors.universe import Company, load_universe
 from desktop_app.alerts import Alert, load_alerts
-from desktop_app.chart_marks import CROWDED, MARK_KINDS, ChartMark, ReportMark, past_marks, report_mark
+from desktop_app.chart_marks import (
+    CROWDED,
+    MARK_KINDS,
+    RELEASES,
+    ChartMark,
+    ReportMark,
+    past_marks,
+    report_mark,
+)
 from desktop_app.freshness import state_of
 from desktop_app.order_rows import count_waiting
 from desktop_app.overlays import Overlay, load_overlays
@@ -317,8 +326,8 @@ def load_snapshot(
 ) -> Snapshot | None:
     """Return everything known about a ticker, or None where it has no prices.
 
-    ``wanted`` and ``as_known`` choose the overlays (see desktop_app.overlays.load_overlays); ``now`` is the
-    instant at which its prices may be stale, without it they are not.
+    ``wanted`` and ``as_known`` choose the overlays (see desktop_app.overlays.load_overlays), and RELEASES the
+    marks of macro releases; ``now`` is the instant at which its prices may be stale, without it they are not.
     """
     settings = settings or Settings()
     rows = load_bars(db, LATEST, [ticker])
@@ -353,6 +362,7 @@ def load_snapshot(
             shares={session: later_splits(splits, session) for session, _, _ in actions},
             announcements=load_earnings(db, instants[-1], [ticker]),
             alerts=alerts,
+            releases=load_first_releases(db) if RELEASES in wanted else (),
         ),
         forecasts=forecasts,
         forecast_position=position,

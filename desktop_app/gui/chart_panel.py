@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_app.chart_marks import MARK_KINDS
+from desktop_app.chart_marks import HIDDEN_AT_FIRST, MARK_KINDS
 from desktop_app.gui.charts.price_chart import PriceChart
 from desktop_app.gui.tables import EmptyState, label, set_role
 from desktop_app.gui.theme import Theme
@@ -100,8 +100,10 @@ class ChartPanel(QFrame):
         for kind, (sign, name) in MARK_KINDS.items():
             action = menu.addAction(f"{sign}  {name}")
             action.setCheckable(True)
-            action.setChecked(True)
+            action.setChecked(kind not in HIDDEN_AT_FIRST)
             action.toggled.connect(self._show_marks)
+            if kind in HIDDEN_AT_FIRST:
+                action.toggled.connect(lambda _on: self.overlays_wanted.emit())
             self._kinds[kind] = action
         menu.addSeparator()
         self._lines: dict[str, QAction] = {

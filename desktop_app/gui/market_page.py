@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QSplitter, QVBoxLayout
 
 from collectors.market_calendar import utc_now
+from desktop_app.chart_marks import RELEASES
 from desktop_app.gui.chart_panel import ChartPanel
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.forecast_panel import ForecastPanel
@@ -105,7 +106,10 @@ class MarketPage(Page):
             self._out_of_date = True
 
     def _lines(self) -> list[str]:
-        return self.chart.shown_lines() if self._built else []
+        if not self._built:
+            return []
+        releases = [RELEASES] if "macro" in self.chart.shown_kinds() else []
+        return [*self.chart.shown_lines(), *releases]
 
     def _as_known(self) -> bool:
         return self.chart.as_known.isChecked() if self._built else True

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from collectors.records import CorporateAction, EarningsAnnouncement
-from collectors.store import save_corporate_actions, save_earnings
-from desktop_app.chart_marks import ChartMark
+from collectors.records import CorporateAction, EarningsAnnouncement, MacroObservation
+from collectors.store import save_corporate_actions, save_earnings, save_macro
+from desktop_app.chart_marks import RELEASES, ChartMark
 from desktop_app.pointer import happened_near
 from desktop_app.snapshot import Snapshot, legend, load_snapshot
 from desktop_app.store import open_home
@@ -59,3 +59,29 @@ def test_the_legend_names_the_shapes_that_are_there_and_shown(snapshot: Snapshot
     assert signs(1, "unusual", "report", "dividend", "split") == ["▼", "◆ earnings", "●", "■"]
     assert signs(1, "dividend") == ["●"]
     assert signs(63, "dividend") == ["●", "(zoom in)"]
+
+
+def test_macro_releases_are_marked_where_a_close_was_the_first_to_know_them(tmp_path: Path) -> None:
+    figures = [
+        ("UNRATE", "2021-01-01", 6.3, close_of(SESSIONS[0])),
+        ("UNRATE", "2021-02-01", 6.2, "2021-03-05T13:30:00Z"),
+        ("UNRATE", "2021-02-01", 6.1, close_of(SESSIONS[9])),  # a revision is no release
+        ("CPIAUCSL", "2021-01-01", 262.2, close_of(SESSIONS[0])),
+        ("CPIAUCSL", "2021-02-01", 263.2, "2021-03-05T13:30:00Z"),
+        ("DGS10", "2021-03-08", 1.59, close_of(SESSIONS[5])),
+        ("DGS10", "2021-03-09", 1.55, close_of(SESSIONS[6])),  # daily: a line, no event
+    ]
+    with closing(open_home(fill_home(tmp_path))) as db:
+        save_macro(db, [MacroObservation(*row[:3], row[3][:10], row[3]) for row in figures], NOW)
+        unasked, asked = load_snapshot(db, "AAA"), load_snapshot(db, "AAA", wanted=[RELEASES])
+    assert unasked is not None
+    assert asked is not None
+    assert [mark for mark in asked.marks if mark not in unasked.marks] == [
+        ChartMark(
+            4,
+            "macro",
+            0,
+            "Consumer prices (index) 263.20 for 1 Feb 2021, 262.20 before; "
+            "Unemployment rate 6.20 % for 1 Feb 2021, 6.30 % before",
+        )
+    ]

@@ -29,6 +29,7 @@ class MarksItem(BundledItem):
         self._extremes: tuple[int, FloatArray, FloatArray] = (0, np.empty(0), np.empty(0))
         self._colours = {
             "unusual": theme.warning, "report": theme.text, "dividend": theme.muted, "split": theme.text,
+            "macro": theme.accent,
         }  # fmt: skip
 
     def show_marks(self, marks: Sequence[ChartMark], lows: FloatArray, highs: FloatArray) -> None:
@@ -90,10 +91,18 @@ def _shape(*corners: tuple[float, float]) -> QPolygonF:
     return QPolygonF([QPointF(x * MARK_SIZE, y * MARK_SIZE) for x, y in corners])
 
 
+def _plus(thin: float, long: float) -> list[tuple[float, float]]:
+    """Return the corners of a plus sign, from its upper left one on."""
+    quarter = [(-thin, -long), (thin, -long), (thin, -thin)]
+    turned = [(-y, x) for x, y in quarter]
+    return [*quarter, *turned, *((-x, -y) for x, y in quarter), *((-x, -y) for x, y in turned)]
+
+
 MARK_SHAPES = {
     "unusual": _shape((0, 0.5), (-0.6, -0.5), (0.6, -0.5)),
     "report": _shape((0, 0.6), (0.6, 0), (0, -0.6), (-0.6, 0)),
     "split": _shape((-0.42, -0.42), (0.42, -0.42), (0.42, 0.42), (-0.42, 0.42)),
+    "macro": _shape(*_plus(0.15, 0.5)),
     "dividend": _shape(
         *((0.38 * math.cos(turn * math.pi / 6), 0.38 * math.sin(turn * math.pi / 6)) for turn in range(12))
     ),

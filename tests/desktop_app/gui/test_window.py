@@ -17,7 +17,8 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QInputDialog, QLabel
 from pytestqt.qtbot import QtBot
 
-from collectors.store import save_price_bars
+from collectors.records import MacroObservation
+from collectors.store import save_macro, save_price_bars
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.theme import apply_theme, theme_named
 from desktop_app.gui.watchlist_panel import WatchlistPanel
@@ -354,6 +355,23 @@ def test_a_logarithmic_scale_reads_the_same_price_under_the_pointer(
     chart.chart._hover(box.mapViewToScene(QPointF(30, math.log10(60.6))))
     assert "(20 sessions ahead): 50 % to end below, 50 % above" in chart.said()
     assert chart.said().startswith("$60.60 at the close")
+
+
+def test_macro_releases_are_read_and_marked_once_they_are_wanted(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    home = fill_home(tmp_path)
+    with closing(open_home(home)) as db:
+        days = (("2021-01-01", "2021-02-05T13:30:00Z"), ("2021-02-01", "2021-03-05T13:30:00Z"))
+        save_macro(db, [MacroObservation("UNRATE", on, 6.2, at[:10], at) for on, at in days], NOW)
+    window = open_window(home)
+    shown(qtbot, window, "AAA")
+    chart = market(window).chart
+    assert "macro" not in {mark.kind for mark in chart.chart._marks.marks}
+    with qtbot.waitSignal(market(window).ticker_shown):
+        chart.show_kinds(["macro"])
+    assert {mark.kind for mark in chart.chart._marks.marks} == {"macro"}
+    assert "macro releases" in chart._legend.text().replace("&nbsp;", " ")
 
 
 def test_what_the_shares_cost_stands_on_the_chart(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -19,7 +19,8 @@ from collectors.market_calendar import closes_by_session, session_after, session
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.scoring import score_texts
 from collectors.sentiment.texts import post_text
-from fusion_model.dataset.panel import Panel
+from fusion_model.dataset.panel import Panel, sentiment_of_posts
+from fusion_model.dataset.post_features import ReadPost
 
 # The protocol of Xu & Cohen (2018), "Stock Movement Prediction from Tweets and Historical Prices", as
 # their program has it: moves from FALL to RISE are left out, and a sample needs a price older than
@@ -103,27 +104,22 @@ def with_posts(panel: Panel, posts: Iterator[tuple[str, str, str]]) -> Panel:
     """
     known = closes_by_session()
     closes = [known[session] for session in panel.sessions]
-    column_of = {ticker: n for n, ticker in enumerate(panel.tickers)}
     before = known[session_after(panel.sessions[0], -1)]
-    kept = [
-        (bisect_left(closes, at), column_of[ticker], post_text("", text))
+    kept = sorted(
+        (at, ticker, post_text("", text))
         for ticker, at, text in posts
-        if ticker in column_of and before < at <= closes[-1]
-    ]
+        if ticker in panel.tickers and before < at <= closes[-1]
+    )
     scorer = CompactScorer()
     scores = score_texts([text for _, _, text in kept], scorer)
-    total, squares, count = (np.zeros(panel.present.shape) for _ in range(3))
-    place = tuple(np.array([(t, n) for t, n, _ in kept]).T)
-    tone = scores[:, 0] - scores[:, 2]
-    said = np.isfinite(tone)
-    place = tuple(axis[said] for axis in place)
-    np.add.at(total, place, tone[said])
-    np.add.at(squares, place, tone[said] ** 2)
-    np.add.at(count, place, 1.0)
-    with np.errstate(invalid="ignore"):
-        mean = total / count
-        spread = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    return replace(panel, sentiment=np.stack([mean, spread, count], axis=2), scorer=scorer.name)
+    said: Counter[str] = Counter()
+    read: list[ReadPost] = []
+    for (at, ticker, text), score in zip(kept, scores, strict=True):
+        said[text] += 1
+        if np.isfinite(score).all():
+            positive, neutral, negative = (float(one) for one in score)
+            read.append((ticker, at, positive, neutral, negative, said[text]))
+    return replace(panel, sentiment=sentiment_of_posts(read, closes, panel.tickers), scorer=scorer.name)
 
 
 def read_posts(path: Path) -> Iterator[tuple[str, str, str]]:

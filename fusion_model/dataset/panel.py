@@ -22,7 +22,7 @@ from collectors import store
 from collectors.market_calendar import session_after, session_close, sessions_between
 from collectors.universe import load_universe
 from fusion_model.dataset.earnings import BEYOND, REPORT_REACH, expected_reports, reaction_calendar
-from fusion_model.dataset.post_features import post_features
+from fusion_model.dataset.post_features import ReadPost, post_features
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import ExpectedReport
 
@@ -300,7 +300,14 @@ def _sentiment_by_session(
     closes = [session_close(session) for session in sessions]
     before_first = session_close(session_after(sessions[0], -1))
     rows = store.load_read_posts(db, known_at, scorer, tickers) if scorer else []
-    features, count = post_features([row for row in rows if row[1] > before_first], closes, tickers)
+    return sentiment_of_posts([row for row in rows if row[1] > before_first], closes, tickers)
+
+
+def sentiment_of_posts(
+    posts: Sequence[ReadPost], closes: Sequence[str], tickers: Sequence[str]
+) -> FloatArray:
+    """Return (T, N, 5) as Panel has it, of posts as ``post_features`` takes them."""
+    features, count = post_features(posts, closes, tickers)
     tone, dispersion, bull_bear, novelty, _ = np.moveaxis(features, 2, 0)
     return np.stack([tone, dispersion, count, bull_bear, novelty], axis=2)
 

@@ -16,6 +16,7 @@ from benchmarks.published.stocknet_files import (
     samples_between,
     with_posts,
 )
+from fusion_model.dataset.features import SENTIMENT_FEATURES, build_features
 
 MOVES = {
     "AAA": {
@@ -77,6 +78,18 @@ def test_a_post_after_the_close_belongs_to_the_next_session(tmp_path: Path) -> N
     panel = with_posts(read_panel(tmp_path, "2015-01-06"), iter(posts))
     assert panel.sentiment[:, 0, 2].tolist() == [1.0, 1.0, 0.0]
     assert panel.sentiment[0, 0, 0] > 0 > panel.sentiment[1, 0, 0]
+
+
+def test_posts_are_read_as_the_product_reads_them(tmp_path: Path) -> None:
+    """Once a third of what features read was missing from this panel, and the benchmark fell over."""
+    write(tmp_path / "AAA.csv.gz", RAW)
+    posts = [
+        ("AAA", "2015-01-02T15:00:00Z", "great profit"),
+        ("AAA", "2015-01-02T16:00:00Z", "great profit"),  # copied: weighs half, and is no news
+    ]
+    panel = with_posts(read_panel(tmp_path, "2015-01-06"), iter(posts))
+    assert panel.sentiment[0, 0, 2:].tolist() == [2.0, pytest.approx(np.log(3)), 0.5]
+    assert build_features(panel).sentiment.shape == (3, 1, len(SENTIMENT_FEATURES))
 
 
 def test_yesterdays_move_is_the_one_of_the_session_before() -> None:

@@ -702,23 +702,27 @@ def status(context: Context) -> None:
 @barograph.command()
 @click.option("--leaks", is_flag=True, help="Sound the leak alarms on the forecasters (half a minute).")
 @click.option("--repair", is_flag=True, help="Set a damaged database aside and restore its newest backup.")
-@click.option("--offline", is_flag=True, help="Do not ask the sources whether they can be reached.")
+@click.option(
+    "--offline", is_flag=True, help="Do not ask the sources whether they can be reached and take their keys."
+)
 @long_command
 def doctor(context: Context, tell: Progress, leaks: bool, repair: bool, offline: bool) -> dict[str, Any]:
     """What is wrong, and how to mend it; with --leaks: whether any forecaster sees what it may not."""
     from desktop_app.doctor import examine, leaks_in_words
+    from desktop_app.key_check import check_keys, complaints_of_keys
     from desktop_app.reach import examine_sources
     from desktop_app.repair import repair_home
 
     if repair:
         context.voice.say("\n".join(repair_home(context.home, now=utc_now())))
     complaints = examine(context.home, now=utc_now())
-    complaints += [] if offline else examine_sources(context.home)
+    answers = [] if offline else check_keys()
+    complaints += [] if offline else [*examine_sources(context.home), *complaints_of_keys(answers)]
     for complaint in complaints:
         context.voice.say(f"{complaint.sentence}\n    {complaint.mend}")
     if not complaints:
         context.voice.say("Nothing to mend.")
-    found: dict[str, Any] = {"complaints": complaints, "next_runs": _next_runs(context)}
+    found = {"complaints": complaints, "keys": answers, "next_runs": _next_runs(context)}
     if not leaks:
         return found
     from fusion_model import pipeline

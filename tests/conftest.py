@@ -29,3 +29,4 @@ def no_waiting() -> Iterator[None]:
 def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The doctor would ask the sources themselves whether they are there."""
     monkeypatch.setattr("collectors.reach.ADDRESSES", {})
+    monkeypatch.setattr("desktop_app.key_check.ADDRESSES", {})

@@ -35,10 +35,12 @@ from desktop_app.settings import Settings
 
 KEY_SUBJECTS = ("keys", "network", "reddit", "fred", "broker")  # complaints of the doctor that a key explains
 
-ALL_WELL = (
-    "No key is missing, and every source in use can be reached. The next collection shows whether a source "
-    "takes its key."
-)
+ANSWERS = {
+    "accepted": "✓ accepted by {source}",
+    "refused": "✕ refused by {source}",
+    "unknown": "{source} did not tell whether it accepts it",
+}
+ALL_WELL = "No key is missing, every source in use can be reached, and each accepts its key."
 
 
 class SettingsPage(Page):
@@ -70,7 +72,8 @@ class SettingsPage(Page):
             layout.addWidget(row)
         self.test = QPushButton("Test sources and keys")
         self.test.setToolTip(
-            "Asks which keys are missing and whether each source in use can be reached (barograph doctor)"
+            "Asks which keys are missing, and each source in use whether it is there and accepts its key "
+            "(barograph doctor)"
         )
         self.test.clicked.connect(self.test_keys)
         self.tested = label("", "muted", wrap=True)
@@ -175,6 +178,9 @@ class SettingsPage(Page):
             for one in result.get("complaints", [])
             if one.get("subject") in KEY_SUBJECTS
         ]
+        for answer in result.get("keys", []):
+            for name in answer["names"]:
+                self.keys[name].show_answer(str(answer["source"]), str(answer["state"]))
         self.tested.setText("\n".join(said) or ALL_WELL)
         set_role(self.tested, "warning" if said else "")
 
@@ -208,6 +214,7 @@ class KeyRow(QWidget):
     def __init__(self, desk: Desk, name: str, origin: str) -> None:
         super().__init__()
         self._desk, self._name = desk, name
+        self._answer = ("", "")  # the source, and what it said to the key
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(12)
@@ -239,12 +246,21 @@ class KeyRow(QWidget):
         self._desk.do(f"key {self._name}", partial(where_kept, self._name), self._show)
 
     def _show(self, where: str) -> None:
-        self.state.setText(f"from {where}" if where else f"missing; get it at {self._origin}")
+        kept = f"from {where}" if where else f"missing; get it at {self._origin}"
+        source, state = self._answer
+        self.state.setText(f"{kept} · {ANSWERS[state].format(source=source)}" if where and state else kept)
+        set_role(self.state, "warning" if where and state == "refused" else "muted")
         self.remove.setEnabled(where == "the keyring")
+
+    def show_answer(self, source: str, state: str) -> None:
+        """Say whether the source accepted the key, until another one is kept."""
+        self._answer = (source, state)
+        self.look()
 
     def _keep(self) -> None:
         value = self.line.text().strip()
         self.line.clear()
+        self._answer = ("", "")
         self._desk.do(f"keep {self._name}", lambda: save_secret(self._name, value), lambda _: self.look())
 
     def _remove(self) -> None:

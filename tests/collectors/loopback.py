@@ -6,7 +6,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +44,7 @@ class Request:
     query: dict[str, str]
     user_agent: str = ""
     body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Loopback:
@@ -84,7 +85,12 @@ def serving(*, tls: bool = False) -> Iterator[Loopback]:
             sent = self.rfile.read(length).decode()
             url = urlsplit(self.path)
             asked = Request(
-                self.command, url.path, dict(parse_qsl(url.query)), self.headers.get("User-Agent", ""), sent
+                self.command,
+                url.path,
+                dict(parse_qsl(url.query)),
+                self.headers.get("User-Agent", ""),
+                sent,
+                dict(self.headers),
             )
             answer = loopback.answer(asked)
             if answer.hang:

@@ -91,3 +91,22 @@ def test_the_doctor_tells_of_keys_and_sources(qtbot: QtBot, open_window: OpenWin
     page = opened(open_window(tmp_path / "home", program))
     page.test.click()
     qtbot.waitUntil(lambda: page.tested.text() == "FRED is missing.")
+
+
+def test_each_key_is_told_to_be_accepted_or_refused(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path, keyring: dict[str, str]
+) -> None:
+    keyring.update(FRED_API_KEY="f" * 32, REDDIT_CLIENT_ID="client")
+    program = script(
+        tmp_path,
+        'keys = [{"source": "FRED", "names": ["FRED_API_KEY"], "state": "accepted", "reason": ""}, '
+        '{"source": "Reddit", "names": ["REDDIT_CLIENT_ID"], "state": "refused", "reason": "Unauthorized"}]\n'
+        'print(json.dumps({"result": {"complaints": [], "keys": keys}}))\n',
+    )
+    page = opened(open_window(tmp_path / "home", program))
+    qtbot.waitUntil(lambda: page.keys["REDDIT_CLIENT_ID"].state.text() == "from the keyring")
+    page.test.click()
+    qtbot.waitUntil(lambda: "refused by Reddit" in page.keys["REDDIT_CLIENT_ID"].state.text())
+    fred = page.keys["FRED_API_KEY"].state
+    qtbot.waitUntil(lambda: fred.text() == "from the keyring · ✓ accepted by FRED")
+    assert page.keys["REDDIT_CLIENT_ID"].state.property("role") == "warning"

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from collectors.market_calendar import last_session_on_or_before, session_after
 from fusion_model.findings import Fill
 
 LEAST_SHARES = 1e-9  # what is left of a position by rounding alone
@@ -104,7 +105,7 @@ def derive_account(
             ledger.act(ticker, kind, amount)
         for fill in sorted(filled[on], key=lambda one: (one.filled_at, one.order_id)):
             ledger.trade(fill)
-    paid = sum(amount for at, amount in paid_in if at[:10] <= session)
+    paid = paid_by(paid_in, session)
     held = {
         ticker: Position(ticker, shares, average := ledger.cost[ticker] / shares, prices.get(ticker, average))
         for ticker, shares in sorted(ledger.shares.items())
@@ -113,6 +114,12 @@ def derive_account(
     return Account(
         name, session, paid, paid + ledger.cash, ledger.realised, ledger.dividends, ledger.costs, held
     )
+
+
+def paid_by(paid_in: Iterable[tuple[str, float]], on: str) -> float:
+    """Return the USD paid in through a day, and through the days without a session that follow it."""
+    following = session_after(last_session_on_or_before(on), 1)
+    return sum(amount for at, amount in paid_in if at[:10] < following)
 
 
 class _Ledger:

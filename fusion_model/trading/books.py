@@ -12,7 +12,7 @@ from collectors.market_calendar import is_session, last_closed_session, session_
 from collectors.records import Quote
 from fusion_model import store_orders
 from fusion_model.advice.order_limits import Standing
-from fusion_model.advice.paper_account import Account, derive_account
+from fusion_model.advice.paper_account import Account, derive_account, paid_by
 from fusion_model.findings import Fill
 from fusion_model.trading.terms import Terms
 
@@ -78,7 +78,7 @@ class Books:
     def standing(self, session: str, *, under_way: bool) -> Standing:
         """Return what limits are held against, in a session."""
         before = session_after(session, -1)
-        paid_since = sum(amount for at, amount in self.terms.paid_in if before < at[:10] <= session)
+        paid_since = paid_by(self.terms.paid_in, session) - paid_by(self.terms.paid_in, before)
         return Standing(
             account=self.account(session, under_way=under_way),
             worth_before=self.account(before, under_way=False).equity + paid_since,

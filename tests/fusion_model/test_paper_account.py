@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusion_model.advice.paper_account import Account, derive_account, with_fill
+from fusion_model.advice.paper_account import Account, derive_account, paid_by, with_fill
 from fusion_model.findings import Fill
 
 
@@ -38,6 +38,11 @@ def test_average_cost_and_realised_profit_are_after_fees() -> None:
     assert account.costs == 2.5
     assert account.unrealised == pytest.approx(15 * (40 - 25.1))
     assert account.profit == pytest.approx(account.realised + account.unrealised)
+
+
+def test_money_of_a_weekend_belongs_to_the_session_before_it() -> None:
+    paid_in = [("2020-01-03T02:00:00Z", 1.0), ("2020-01-04T12:00:00Z", 10.0), ("2020-01-06T01:00:00Z", 100.0)]
+    assert [paid_by(paid_in, day) for day in ("2020-01-02", "2020-01-03", "2020-01-06")] == [0, 11, 111]
 
 
 def test_a_split_multiplies_shares_and_leaves_the_worth() -> None:

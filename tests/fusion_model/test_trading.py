@@ -80,6 +80,19 @@ def test_the_same_evening_proposes_once_however_often_it_runs(db: sqlite3.Connec
     assert len(load_orders(db, "paper")) == 2
 
 
+@pytest.mark.parametrize("now", ["2020-01-03T02:00:00Z", "2020-01-04T12:00:00Z"])
+def test_money_that_is_paid_in_between_two_sessions_is_there_at_once(
+    db: sqlite3.Connection, now: str
+) -> None:
+    """Who opened an account on a Saturday or a holiday had nothing in it until the next session."""
+    save_forecasts(db, [forecast_of("KO", SECOND, "2020-01-06")], NEXT_EVENING)
+    open_second(db)
+    terms = replace(TERMS, paid_in=((now, 10_000.0),))
+    assert load_account(db, terms, now).cash == 10_000
+    [order, *_] = propose(db, now, terms)
+    assert (order.ticker, order.side) == ("KO", "buy")
+
+
 def test_an_order_is_filled_at_the_next_open_with_spread_and_fee_not_at_its_own_price(
     db: sqlite3.Connection,
 ) -> None:

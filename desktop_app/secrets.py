@@ -83,7 +83,8 @@ def require_secret(name: str) -> str:
     if value is None:
         origin = (SECRET_NAMES | BROKER_SECRETS).get(name, "the source's own site")
         raise ConfigurationError(
-            f"the key {name} is missing; get it at {origin} and set the environment variable {name}"
+            f"the key {name} is missing; keep it in the keyring, or set the environment variable {name}. "
+            f"You get it at {origin}"
         )
     return value
 

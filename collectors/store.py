@@ -532,6 +532,7 @@ _STANDING = (
 )
 
 BarTuple = tuple[str, str, float, float, float, float, float]
+DayBar = tuple[str, float, float, float, float, float]
 
 
 def load_bars(
@@ -546,17 +547,39 @@ def load_bars(
     two sources that spoke at the same instant, the one recorded first. What a source said of a session
     that was held back then (see PriceFlag) is left out, so that another source's word counts.
     """
-    rows = _select_in(
-        db,
-        "SELECT ticker, session, open, high, low, close, volume FROM price_bar "
-        "WHERE available_at <= ? AND session >= ? {tickers} AND id NOT IN ("
-        f"SELECT bar.id FROM ({_STANDING}) JOIN price_bar AS bar USING (ticker, session, source) "
-        "WHERE holds = 'bar' AND resolution = '') ORDER BY ticker, session, available_at, id DESC",
-        (known_at, first_session),
-        tickers,
+    return [
+        (ticker, *bar)
+        for ticker, bars in load_bars_by_ticker(db, known_at, tickers, first_session)
+        for bar in bars
+    ]
+
+
+def load_bars_by_ticker(
+    db: sqlite3.Connection,
+    known_at: str,
+    tickers: Sequence[str] | None = None,
+    first_session: str = "",
+) -> Iterator[tuple[str, list[DayBar]]]:
+    """Yield each ticker that has any with its (session, open, high, low, close, volume), as load_bars has it.
+
+    One ticker after another, so that a record of millions of bars is never in memory as a whole.
+    """
+    held_back = defaultdict(list)
+    for ticker, bar_id in db.execute(
+        f"SELECT bar.ticker, bar.id FROM ({_STANDING}) JOIN price_bar AS bar USING (ticker, session, source) "
+        "WHERE holds = 'bar' AND resolution = ''",
         (known_at,),
-    )
-    return list({(row[0], row[1]): row for row in rows}.values())
+    ):
+        held_back[ticker].append(bar_id)
+    for ticker in load_tickers(db, known_at) if tickers is None else sorted(set(tickers)):
+        rows = db.execute(
+            "SELECT session, open, high, low, close, volume FROM price_bar "
+            "WHERE ticker = ? AND available_at <= ? AND session >= ? "
+            "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY session, available_at, id DESC",
+            (ticker, known_at, first_session, json.dumps(held_back.get(ticker, []))),
+        ).fetchall()
+        if rows:
+            yield ticker, list({row[0]: row for row in rows}.values())
 
 
 def load_source_bars(

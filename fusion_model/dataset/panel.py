@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from typing import TypeAlias
 
 import numpy as np
@@ -210,19 +211,24 @@ def load_panel(
         ``as_of`` is no trading session.
     """
     known_at = session_close(as_of)
-    bars = store.load_bars(db, known_at, tickers, first_session)
+    seen: defaultdict[str, int] = defaultdict(count().__next__)  # sessions, in the order they are met
+    bars: list[tuple[str, IntArray, FloatArray]] = []
+    for ticker, rows in store.load_bars_by_ticker(db, known_at, tickers, first_session):
+        on, *columns = zip(*rows, strict=True)
+        days = np.fromiter(map(seen.__getitem__, on), dtype=np.int64, count=len(on))
+        bars.append((ticker, days, np.array(columns).T))
     if not bars:
         raise NotEnoughHistory(f"no prices are stored that were known at the close of {as_of}")
-    sessions = tuple(sessions_between(min(row[1] for row in bars), as_of))
-    names = tuple(sorted({row[0] for row in bars}))
-    row_of = {session: t for t, session in enumerate(sessions)}
+    sessions = tuple(sessions_between(min(seen), as_of))
+    names = tuple(ticker for ticker, _, _ in bars)
     column_of = {ticker: n for n, ticker in enumerate(names)}
+    row_of = {session: t for t, session in enumerate(sessions)}
+    row_of_day = np.array([row_of[session] for session in seen])
     T, N = len(sessions), len(names)
 
     ohlcv = np.full((T, N, 5), np.nan)
-    t = np.fromiter((row_of[row[1]] for row in bars), dtype=np.intp, count=len(bars))
-    n = np.fromiter((column_of[row[0]] for row in bars), dtype=np.intp, count=len(bars))
-    ohlcv[t, n] = np.array([row[2:] for row in bars])
+    for n, (_, days, prices) in enumerate(bars):
+        ohlcv[row_of_day[days], n] = prices
 
     split_ratio, dividend = np.ones((T, N)), np.zeros((T, N))
     for ticker, session, kind, amount in store.load_actions(db, known_at, names):

@@ -16,6 +16,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -49,6 +50,10 @@ class _Event:
     def first(self) -> int:
         return self.reactions[0][0]
 
+    @cached_property
+    def day(self) -> int:
+        return self.announced_on.toordinal()
+
 
 def reaction_calendar(
     announcements: Iterable[Announcement],
@@ -73,7 +78,9 @@ def reaction_calendar(
         if row[0] in column_of:
             by_column.setdefault(column_of[row[0]], []).append(row)
     for n, rows in by_column.items():
-        _fill(calendar[:, n], _events(rows, sessions, closes), sessions)
+        own = np.zeros((T, 1 + len(HORIZONS)))
+        _fill(own, _events(rows, sessions, closes), sessions)
+        calendar[:, n] = own
     return calendar
 
 
@@ -102,52 +109,61 @@ def _events(rows: Iterable[Announcement], sessions: Sequence[str], closes: Seque
 def _fill(calendar: FloatArray, events: Sequence[_Event], sessions: Sequence[str]) -> None:
     """Write one ticker's (T, 1 + H)."""
     T = len(calendar)
-    for place, event in enumerate(events):
-        stop = _stands_until(events, place, T)
+    days, by_day = _by_day(events)
+    known_from = [events[place].known_from for place in by_day]
+    for event, stop in zip(events, _standing(events, T), strict=True):
         if stop is None:
             continue
         if stop == T:
             for row, weight in event.reactions:
                 if row < T and event.known_from <= row:
                     calendar[row, 0] += weight
-            _expect_the_next(calendar, events, place, sessions)
+            later = bisect_left(days, event.day + SAME_QUARTER.days)
+            _expect_the_next(calendar, event, known_from[later:], sessions)
         for row, weight in event.reactions:
             for k, horizon in enumerate(HORIZONS, start=1):
                 calendar[max(event.known_from, row - horizon) : max(min(row, stop, T), 0), k] += weight
 
 
-def _stands_until(events: Sequence[_Event], place: int, T: int) -> int | None:
-    """Return the row at which another date took an event's place before it came, else T.
+def _by_day(events: Sequence[_Event]) -> tuple[list[int], list[int]]:
+    """Return the days of events in order, as numbers, and the places of the events they belong to."""
+    places = sorted(range(len(events)), key=lambda place: events[place].day)
+    return [events[place].day for place in places], places
+
+
+def _standing(events: Sequence[_Event], T: int) -> list[int | None]:
+    """Return for each event the row at which another date took its place before it came, else T.
 
     None: another source told it after it had happened, so it says nothing.
     """
-    event = events[place]
-    same = [
-        (at, other)
-        for at, other in enumerate(events)
-        if at != place and abs(other.announced_on - event.announced_on) < SAME_QUARTER
-    ]
-    if any(at < place and other.first < event.known_from for at, other in same):
-        return None
-    moved = next((other.known_from for at, other in same if at > place), T)
-    return moved if moved <= event.first else T
+    days, by_day = _by_day(events)
+    found: list[int | None] = []
+    for place, event in enumerate(events):
+        first = bisect_right(days, event.day - SAME_QUARTER.days)
+        stop = bisect_left(days, event.day + SAME_QUARTER.days)
+        same = sorted(by_day[first:stop])
+        if any(events[at].first < event.known_from for at in same if at < place):
+            found.append(None)
+            continue
+        moved = next((events[at].known_from for at in same if at > place), T)
+        found.append(moved if moved <= event.first else T)
+    return found
 
 
 def _expect_the_next(
-    calendar: FloatArray, events: Sequence[_Event], place: int, sessions: Sequence[str]
+    calendar: FloatArray, event: _Event, next_known: Sequence[int], sessions: Sequence[str]
 ) -> None:
-    """Between a report and the day the next date is known: a quarter later, if that lies ahead."""
-    T, event = len(calendar), events[place]
+    """Between a report and the day the next date is known: a quarter later, if that lies ahead.
+
+    ``next_known``: the rows from which dates of later quarters were known.
+    """
     begin = max(event.first, event.known_from)
-    known = [
-        later.known_from
-        for later in events
-        if later.announced_on - event.announced_on >= SAME_QUARTER and later.known_from > begin
-    ]
-    rows = np.arange(begin, min(min(known, default=T), T))
-    ahead = _a_quarter_later(event, rows, sessions)
+    stop = min([row for row in next_known if row > begin] + [len(calendar)])
+    if stop <= begin:
+        return
+    ahead = _a_quarter_later(event, np.arange(begin, stop), sessions)
     for k, horizon in enumerate(HORIZONS, start=1):
-        calendar[rows, k] += (ahead > 0) & (ahead <= horizon)
+        calendar[begin:stop, k] += (ahead > 0) & (ahead <= horizon)
 
 
 def _a_quarter_later(event: _Event, rows: NDArray[np.intp], sessions: Sequence[str]) -> NDArray[np.intp]:
@@ -187,7 +203,7 @@ def expected_reports(
 
 def _next_report(ticker: str, events: Sequence[_Event], sessions: Sequence[str], row: int) -> ExpectedReport:
     T = row + 1
-    standing = [event for place, event in enumerate(events) if _stands_until(events, place, T) == T]
+    standing = [event for event, stop in zip(events, _standing(events, T), strict=True) if stop == T]
     announced = [
         (max((weight, at) for at, weight in event.reactions if at > row)[1], event)
         for event in standing
@@ -221,8 +237,8 @@ def past_reactions(
     events = _events(announcements, [*sessions, "9999-12-31"], [*closes, "9999"])
     reacted = [
         (max((weight, at) for at, weight in event.reactions)[1], event)
-        for place, event in enumerate(events)
-        if _stands_until(events, place, T) == T
+        for event, stop in zip(events, _standing(events, T), strict=True)
+        if stop == T
     ]
     return sorted((at, event.announced_on.isoformat(), event.time_of_day) for at, event in reacted if at < T)
 

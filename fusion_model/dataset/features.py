@@ -19,6 +19,7 @@ from fusion_model.findings import HORIZONS
 Float32Array: TypeAlias = NDArray[np.float32]
 
 EWMA_DECAY = 0.94  # RiskMetrics (1996), daily
+REMEMBERED_BARS = 1500  # of a ticker: the longest memory, of 120 bars, is down to 1e-11 then
 MIN_BARS = 66  # before that a volatility of three months is no more than a guess
 RANGE_SPANS = (5, 22, 66)
 CLIP = 6.0
@@ -121,12 +122,12 @@ class Features:
     anchor: FloatArray
 
 
-def build_features(panel: Panel, market: Market | None = None) -> Features:
-    """Compute every feature of a panel; ``market``: beside another market than its own tickers make."""
+def build_features(panel: Panel) -> Features:
+    """Compute every feature of a panel."""
     T, N = panel.present.shape
     price = np.full((T, N, len(PRICE_FEATURES)), np.nan, dtype=np.float32)
     scale = np.full((T, N), np.nan)
-    market = market or market_of(panel)
+    market = market_of(panel)
     for n in range(N):
         rows = np.flatnonzero(panel.present[:, n])
         if len(rows) <= MIN_BARS:
@@ -139,30 +140,78 @@ def build_features(panel: Panel, market: Market | None = None) -> Features:
     level = price[:, :, PRICE_FEATURES.index("log_volatility")]
     count = np.isfinite(level).sum(axis=1)
     price[:, :, relative] = level - (sum_over_tickers(level) / np.maximum(count, 1))[:, None]
-    anchor = scale[:, :, None] * np.sqrt(np.array(HORIZONS, dtype=np.float64))
-    if panel.earnings is not None:
-        anchor = anchor * _add_reactions(price, panel, scale)
     macro_names, macro = _macro_features(panel)
     return Features(
         price=price,
-        sentiment=_sentiment_features(panel),
+        sentiment=_sentiment_features(panel.sentiment),
         macro=macro,
         macro_names=macro_names,
         scale=scale,
-        anchor=anchor,
+        anchor=_anchor(price, panel, scale, slice(0, T)),
     )
 
 
-def _add_reactions(price: Float32Array, panel: Panel, scale: FloatArray) -> FloatArray:
-    """Write the reaction features into (T, N, F), and return how much wider each horizon is, (T, N, H).
+@dataclass(frozen=True)
+class LastFeatures:
+    """Features of a panel's R rows up to one: arrays as those of Features, (R, N, ...)."""
+
+    price: Float32Array
+    sentiment: Float32Array
+    scale: FloatArray
+    anchor: FloatArray
+
+
+def last_features(altered: Panel, rows: slice, market: Market, scale: FloatArray) -> LastFeatures:
+    """Compute a few rows of a panel that was altered in these rows alone, beside the market as it came.
+
+    Each ticker's own last REMEMBERED_BARS are read: what lies before them changes nothing that float32 tells.
+    The volatility relative to the cross-section is left out: it is 0 where others are known.
+
+    Parameters
+    ----------
+    scale : ndarray (T, N)
+        Features.scale before the alteration.
+    """
+    stop, N = rows.stop, len(altered.tickers)
+    price = np.full((stop - rows.start, N, len(PRICE_FEATURES)), np.nan, dtype=np.float32)
+    scale = scale[:stop].copy()
+    scale[rows] = np.nan
+    for n in np.flatnonzero(altered.present[rows].any(axis=0)).tolist():
+        own = np.flatnonzero(altered.present[:stop, n])
+        asked = own[MIN_BARS:][own[MIN_BARS:] >= rows.start]
+        if len(asked):
+            columns, anchor = _own_features(altered, own[-REMEMBERED_BARS:], n, market)
+            price[asked - rows.start, n] = columns[-len(asked) :]
+            scale[asked, n] = anchor[-len(asked) :]
+    return LastFeatures(
+        price=price,
+        sentiment=_sentiment_features(altered.sentiment[max(0, stop - REMEMBERED_BARS) : stop])[
+            rows.start - stop :
+        ],
+        scale=scale[rows],
+        anchor=_anchor(price, altered, scale, rows),
+    )
+
+
+def _anchor(price: Float32Array, panel: Panel, scale: FloatArray, rows: slice) -> FloatArray:
+    """Return Features.anchor of some rows (R, N, H), and write what is told of reports into (R, N, F)."""
+    anchor = scale[rows, :, None] * np.sqrt(np.array(HORIZONS, dtype=np.float64))
+    if panel.earnings is not None:
+        anchor = anchor * _add_reactions(price, panel, scale, rows)
+    return np.asarray(anchor)
+
+
+def _add_reactions(price: Float32Array, panel: Panel, scale: FloatArray, rows: slice) -> FloatArray:
+    """Write the reaction features into (R, N, F), and return how much wider each horizon is, (R, N, H).
 
     The variance of h sessions with n reactions of size k among them is 1 + n (k - 1) / h times the usual one.
     """
     assert panel.earnings is not None  # noqa: S101  the caller asked
-    today, ahead = panel.earnings[:, :, 0], panel.earnings[:, :, 1:]
+    stop = rows.stop
     before = np.full(scale.shape, np.nan)
     before[1:] = scale[:-1]
-    size = reaction_size(today, panel.log_returns, before)
+    size = reaction_size(panel.earnings[:stop, :, 0], panel.log_returns[:stop], before)[rows]
+    today, ahead = panel.earnings[rows, :, 0], panel.earnings[rows, :, 1:]
     spread = 0.5 * np.log(size)
     columns = {
         "reaction_today": today,
@@ -173,7 +222,7 @@ def _add_reactions(price: Float32Array, panel: Panel, scale: FloatArray) -> Floa
         "reaction_next_by_size": ahead[:, :, 0] * spread,
         "reaction_next_by_volatility": ahead[:, :, 0] * price[:, :, PRICE_FEATURES.index("ewma_to_66")],
     }
-    ready = np.isfinite(scale)
+    ready = np.isfinite(scale[rows])
     for name, values in columns.items():
         price[:, :, PRICE_FEATURES.index(name)] = np.where(ready, values, np.nan)
     lengths = np.array(HORIZONS, dtype=np.float64)
@@ -279,9 +328,9 @@ def _own_features(
     return np.clip(stacked, -CLIP, CLIP).astype(np.float32), anchor
 
 
-def _sentiment_features(panel: Panel) -> Float32Array:
+def _sentiment_features(posts: FloatArray) -> Float32Array:
     """Return (T, N, S): today's tone, its memory, disagreement, what is new, counts and the missing mask."""
-    tone, spread, count, bull_bear, novelty = (panel.sentiment[:, :, field] for field in range(5))
+    tone, spread, count, bull_bear, novelty = (posts[:, :, field] for field in range(5))
     missing = count == 0
     filled = np.where(missing, 0.0, tone)
     weight = ewm(count, 5)

@@ -18,6 +18,7 @@ from math import factorial
 
 import numpy as np
 
+from fusion_model.dataset.features import market_of
 from fusion_model.dataset.panel import FloatArray, IntArray, Panel
 from fusion_model.dataset.stock_graph import EDGE_FEATURES, StockGraph
 from fusion_model.dataset.what_if import with_neutral_posts, without_expected_reports, without_the_move
@@ -78,7 +79,7 @@ def explain(forecaster: FusionForecaster, panel: Panel, session: str) -> Explana
     day = _day(forecaster, panel, session)
     return Explanation(
         attributions=tuple(_attributions(forecaster, panel, day)),
-        counterfactuals=tuple(_counterfactuals(forecaster.state, panel, day)),
+        counterfactuals=tuple(_counterfactuals(forecaster, panel, day)),
         related=tuple(_related(forecaster, panel, day)),
     )
 
@@ -294,8 +295,9 @@ def _rounded(value: float | None) -> float | None:
 # Otherwise ----------------------------------------------------------------------------------------
 
 
-def _counterfactuals(state: FittedState, panel: Panel, day: _Day) -> Iterator[Counterfactual]:
+def _counterfactuals(forecaster: FusionForecaster, panel: Panel, day: _Day) -> Iterator[Counterfactual]:
     """Yield what the model says where one thing had not happened, of the stocks that it happened to."""
+    state, prepared, market = forecaster.state, forecaster.prepared(panel), market_of(panel)
     t, ready, session, lookback = day.t, day.ready, day.rows.session, state.config.lookback
     asked: list[tuple[str, Panel, FloatArray]] = []
     with np.errstate(invalid="ignore"):
@@ -309,7 +311,7 @@ def _counterfactuals(state: FittedState, panel: Panel, day: _Day) -> Iterator[Co
     for change, altered, concerned in asked:
         if not concerned.any():
             continue
-        said = voices(state, read_altered(state, panel, altered, t, ready, day.came))
+        said = voices(state, read_altered(state, prepared, altered, t, ready, day.came, market))
         scale = np.exp(said.total)  # (B, H)
         for k, spread in enumerate(day.spreads):
             quantiles = (spread.whole[:, [LOW, MEDIAN, HIGH]] + said.location[:, k, None]) * scale[:, k, None]

@@ -134,16 +134,18 @@ def filter_garch(panel: Panel, fit: GarchFit) -> Filtered:
     return Filtered(history, parameters, conditional_variance(history, parameters))
 
 
-def log_volatility(filtered: Filtered, horizon: int) -> FloatArray:
+def log_volatility(filtered: Filtered, horizon: int, row: int | None = None) -> FloatArray:
     """Return the log of the deviation expected over ``horizon`` sessions after each row of the panel, (T, N).
 
-    NaN where a ticker has no bar, or fewer than BURN_IN returns.
+    After ``row`` alone, (N,), where it is given. NaN where a ticker has no bar, or less than BURN_IN returns.
     """
-    count = filtered.history.count
-    expected = expected_variance(filtered.parameters, filtered.variance, horizon)  # (K, N)
-    latest = np.take_along_axis(expected, np.maximum(count - 1, 0), axis=0)
-    settled = filtered.history.panel.present & (count >= BURN_IN)
-    return np.where(settled, 0.5 * np.log(latest), np.nan)
+    rows = slice(None) if row is None else slice(row, row + 1)
+    count = filtered.history.count[rows]
+    latest = np.take_along_axis(filtered.variance, np.maximum(count - 1, 0), axis=0)
+    expected = expected_variance(filtered.parameters, latest, horizon)
+    settled = filtered.history.panel.present[rows] & (count >= BURN_IN)
+    found = np.where(settled, 0.5 * np.log(expected), np.nan)
+    return found if row is None else found[0]
 
 
 def estimate(returns: FloatArray) -> GarchParameters | None:

@@ -18,17 +18,17 @@ import torch
 from fusion_model.dataset.features import (
     CAUSES,
     PRICE_FEATURES,
-    Features,
     Float32Array,
-    build_features,
-    market_of,
+    Market,
+    last_features,
 )
 from fusion_model.dataset.panel import BoolArray, FloatArray, IntArray, Panel
 from fusion_model.dataset.stock_graph import Related
-from fusion_model.dataset.windows import NetworkInput, Scaling, scale_features
+from fusion_model.dataset.windows import NetworkInput, Scaling, scale_price
 from fusion_model.findings import HORIZONS
-from fusion_model.forecasting.fusion_forecaster import FittedState, Prepared, with_macro_of
-from fusion_model.forecasting.stacking import garch_log_scale
+from fusion_model.forecasting.fusion_forecaster import FittedState, Prepared
+from fusion_model.forecasting.garch import filter_garch, log_volatility
+from fusion_model.forecasting.stacking import Stack
 from fusion_model.forecasting.training import as_neighbours, one_thread
 
 USUAL_SESSIONS = 1000  # of a stock, the last ones, whose mean is what it is used to: about four years
@@ -145,33 +145,46 @@ def read_usual(state: FittedState, prepared: Prepared, t: int) -> Reading:
 
 
 def read_altered(
-    state: FittedState, panel: Panel, altered: Panel, t: int, ready: IntArray, came: Reading
+    state: FittedState,
+    prepared: Prepared,
+    altered: Panel,
+    t: int,
+    ready: IntArray,
+    came: Reading,
+    market: Market,
 ) -> Reading:
-    """Return what would have been read of an altered panel, each stock for itself.
+    """Return what would have been read of a panel altered in the window of ``t``, each stock for itself.
 
-    The market, the mean over all stocks that a volatility is set against, and the neighbours stay as they
-    came: what is asked of all stocks at once is asked of one after another.
+    The market, the mean over all stocks that a volatility is set against, macro figures and the neighbours
+    stay as they came: what is asked of all stocks at once is asked of one after another.
     """
-    features = with_macro_of(build_features(altered, market_of(panel)), state.macro_names)
     L = state.config.lookback
-    rows = _scaled_rows(features, state.scaling, t, L)
-    price, sentiment, macro = _windows(rows, min(t, L - 1), ready, L)
+    rows = slice(max(0, t - L + 1), t + 1)
+    before = ((0, 0), (L - (rows.stop - rows.start), 0), (0, 0))
+    features = last_features(altered, rows, market, prepared.scale)
+    price = np.pad(scale_price(features.price[:, ready], state.scaling)[0], before)
     _hold_cross_section(price, came.price, state.scaling)
-    scale = features.scale[t, ready]
-    garch = np.full_like(came.garch, np.nan)
-    if state.stack is not None:
-        garch = _garch(
-            garch_log_scale(altered, features, state.stack.garch), features.scale, slice(t, t + 1)
-        )[0, ready]
+    scale = features.scale[-1, ready]
     return replace(
         came,
         price=price,
-        sentiment=sentiment,
-        macro=macro,
+        sentiment=np.pad(features.sentiment[:, ready].transpose(1, 0, 2), before),
         volatility=np.log(scale),
-        widening=np.log(features.anchor[t, ready] / scale[:, None]) - ROOT_HORIZONS,
-        garch=garch,
+        widening=np.log(features.anchor[-1, ready] / scale[:, None]) - ROOT_HORIZONS,
+        garch=came.garch
+        if state.stack is None
+        else _garch_again(state.stack, prepared, altered, t, ready, came),
     )
+
+
+def _garch_again(
+    stack: Stack, prepared: Prepared, altered: Panel, t: int, ready: IntArray, came: Reading
+) -> FloatArray:
+    """Return the log of GJR-GARCH's volatility of an altered panel, (B, H); as it came where prices are."""
+    if altered.ohlcv is prepared.panel.ohlcv:
+        return came.garch
+    filtered = filter_garch(altered, stack.garch)
+    return np.stack([log_volatility(filtered, horizon, t)[ready] for horizon in HORIZONS], axis=1)
 
 
 def between(usual: Reading, came: Reading, causes: Collection[str]) -> Reading:
@@ -257,20 +270,6 @@ def _windows(
     macro = np.broadcast_to(data.macro[first : row + 1], (len(ready), row + 1 - first, data.macro.shape[1]))
     own = (data.price[ready, first : row + 1], data.sentiment[ready, first : row + 1])
     return np.pad(own[0], before), np.pad(own[1], before), np.pad(macro, before)
-
-
-def _scaled_rows(features: Features, scaling: Scaling, t: int, lookback: int) -> NetworkInput:
-    """Scale the last rows of features that end at one."""
-    rows = slice(max(0, t - lookback + 1), t + 1)
-    return scale_features(
-        replace(
-            features,
-            price=features.price[rows],
-            sentiment=features.sentiment[rows],
-            macro=features.macro[rows],
-        ),
-        scaling,
-    )
 
 
 def _hold_cross_section(price: Float32Array, came: Float32Array, scaling: Scaling) -> None:

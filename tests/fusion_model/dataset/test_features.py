@@ -15,6 +15,8 @@ from fusion_model.dataset.features import (
     bollinger,
     build_features,
     ewm,
+    last_features,
+    market_of,
     relative_strength_index,
     rogers_satchell,
     rolling_mean,
@@ -46,6 +48,18 @@ def features(panel: Panel) -> Features:
 def row_bytes(features: Features, stop: int) -> list[bytes]:
     arrays = (features.price, features.sentiment, features.macro, features.scale)
     return [array[:stop].tobytes() for array in arrays]
+
+
+def test_the_last_rows_alone_are_those_of_the_whole_but_for_rounding() -> None:
+    whole = with_bars_only_from(lively_panel(1700, 3), column=2, row=1500)
+    whole = replace(whole, earnings=np.repeat(np.eye(1700, 4)[:, None] + 0.1, 3, axis=1))
+    features, rows = build_features(whole), slice(1640, 1699)
+    last = last_features(whole, rows, market_of(whole), features.scale)
+    relative = PRICE_FEATURES.index("volatility_to_cross_section")
+    known = [place for place in range(len(PRICE_FEATURES)) if place != relative]
+    np.testing.assert_allclose(last.price[:, :, known], features.price[rows][:, :, known], atol=2e-6)
+    for name in ("sentiment", "scale", "anchor"):
+        np.testing.assert_allclose(getattr(last, name), getattr(features, name)[rows], rtol=1e-6)
 
 
 # What holds for all of them -----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fusion_model.dataset.features import CAUSES, PRICE_FEATURES
+from fusion_model.dataset.features import CAUSES, PRICE_FEATURES, market_of
 from fusion_model.dataset.panel import CLOSE, HIGH, LOW, OPEN, VOLUME, Panel
 from fusion_model.dataset.what_if import without_expected_reports, without_the_move
 from fusion_model.findings import QUANTILE_LEVELS, Attribution, Forecast
@@ -203,7 +203,7 @@ def total_of(found: tuple[Attribution, ...], cause: str, ticker: str) -> float:
 def test_a_panel_that_was_not_altered_is_read_as_it_came(fitted: FusionForecaster, panel: Panel) -> None:
     prepared = fitted.prepared(panel)
     ready, came = read(fitted.state, prepared, 740)
-    again = read_altered(fitted.state, panel, panel, 740, ready, came)
+    again = read_altered(fitted.state, prepared, panel, 740, ready, came, market_of(panel))
     for name in ("price", "sentiment", "macro", "volatility", "widening", "garch"):
         np.testing.assert_allclose(getattr(again, name), getattr(came, name), atol=1e-5)
 

@@ -9,12 +9,13 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from importlib import resources as package_resources
 
 import numpy as np
 
 from fusion_model.advice.drawdown import drawdown
-from fusion_model.dataset.panel import FloatArray, Panel
+from fusion_model.dataset.panel import FloatArray, IntArray, Panel
 from fusion_model.risk_findings import RiskEpisode
 
 WORST_WEEKS = 3
@@ -93,7 +94,7 @@ def worst_weeks(panel: Panel, ticker: str, count: int = WORST_WEEKS) -> list[Ris
     if len(rows) < 2:
         return []
     index = np.cumsum(np.nan_to_num(panel.log_returns[rows, column]))
-    week = np.array([date.fromisoformat(panel.sessions[row]).toordinal() // 7 for row in rows.tolist()])
+    week = _weeks(panel.sessions)[rows]
     ends = np.flatnonzero(np.diff(week, append=-1))  # the last bar of each week
     starts = ends[:-1]
     moved = index[ends[1:]] - index[starts]
@@ -116,6 +117,12 @@ def worst_weeks(panel: Panel, ticker: str, count: int = WORST_WEEKS) -> list[Ris
             )
         )
     return told
+
+
+@lru_cache(maxsize=1)
+def _weeks(sessions: tuple[str, ...]) -> IntArray:
+    """Return the calendar week of each session, as a number (T,)."""
+    return np.array([date.fromisoformat(session).toordinal() // 7 for session in sessions], dtype=np.int64)
 
 
 def deepest_drawdown(panel: Panel, subject: str, returns: FloatArray) -> list[RiskEpisode]:

@@ -49,18 +49,21 @@ def risk_factors(
         Of each series in percent, by the session it was observed on, as known at the panel's last close.
     """
     name, market = market_returns(panel)
-    moved = _summed(market)
-    steps = np.diff(levels, axis=0, prepend=np.nan)
+    recent = slice(-(MACRO_SESSIONS + SPAN), None)
+    moved = _summed(market[recent])
+    steps = np.diff(levels[recent], axis=0, prepend=np.nan)
+    beside = {
+        series_id: np.column_stack([_summed(steps[:, k]), moved])
+        for k, series_id in enumerate(series)
+        if np.mean(np.nan_to_num(steps[-MACRO_SESSIONS:, k]) != 0) >= MIN_CHANGES
+    }
     told = []
     for subject, returns in subjects:
-        own = _summed(returns)
+        own = _summed(returns[recent])
         if subject != name:
             told += _fitted(panel, subject, name, own, moved[:, None], MARKET_SESSIONS)
-        for k, series_id in enumerate(series):
-            recent = steps[-MACRO_SESSIONS:, k]
-            if np.mean(np.nan_to_num(recent) != 0) >= MIN_CHANGES:
-                both = np.column_stack([_summed(steps[:, k]), moved])
-                told += _fitted(panel, subject, series_id, own, both, MACRO_SESSIONS)
+        for series_id, both in beside.items():
+            told += _fitted(panel, subject, series_id, own, both, MACRO_SESSIONS)
     return told
 
 

@@ -308,10 +308,11 @@ def turbulence(panel: Panel, before: FloatArray) -> Measure:
         columns = np.flatnonzero(np.isfinite(past).mean(axis=0) > 0.95)
         if len(columns) < 2:
             continue
-        inverse = np.linalg.inv(shrunk_correlation(np.nan_to_num(np.clip(past[:, columns], -6.0, 6.0))))
+        correlation = shrunk_correlation(np.nan_to_num(np.clip(past[:, columns], -6.0, 6.0)))
         today = np.nan_to_num(moves[rows][:, columns])
         there = np.isfinite(moves[rows][:, columns]).sum(axis=1)
-        distance[rows, 0] = np.einsum("ti,ij,tj->t", today, inverse, today) / np.maximum(there, 1)
+        squared = (today * np.linalg.solve(correlation, today.T).T).sum(axis=1)
+        distance[rows, 0] = squared / np.maximum(there, 1)
     with np.errstate(divide="ignore"):
         return Measure("turbulence", np.log(distance), distance, np.ones((T, 1)))
 
@@ -335,8 +336,7 @@ def shrunk_correlation(moves: FloatArray) -> FloatArray:
     mean = (correlation.sum() - N) / (N * (N - 1))
     target = mean * np.outer(deviation, deviation)
     np.fill_diagonal(target, deviation**2)
-    squares = moves**2
-    noise = float((squares.T @ squares / T - sample**2).sum())
+    noise = float(((moves**2).sum(axis=1) ** 2).sum() / T - (sample**2).sum())  # of all products of squares
     gap = float(((sample - target) ** 2).sum())
     weight = min(1.0, noise / max(gap, 1e-12) / T)
     return np.asarray(weight * target + (1.0 - weight) * sample)

@@ -117,7 +117,7 @@ class StockGraph:
         """Draw the graph from the rows up to one: columns (N, K) and edges (N, K, E)."""
         by_name = self._by_name
         correlation, common = self._correlation(row, by_name)
-        same_sector = self._same_sector(by_name)
+        same_sector = self._same_sector
         co_mention = self._co_mention(row, by_name)
         score = correlation + SECTOR_WEIGHT * same_sector + co_mention
         known = common.diagonal() >= MIN_COMMON
@@ -148,8 +148,9 @@ class StockGraph:
         enough = (common >= MIN_COMMON) & (size > 0.0)
         return np.where(enough, (moves.T @ moves) / np.where(enough, size, 1.0), 0.0), common
 
-    def _same_sector(self, order: NDArray[np.intp]) -> FloatArray:
-        sectors = np.array(self.panel.sectors or ("",) * len(order))[order]
+    @cached_property
+    def _same_sector(self) -> FloatArray:
+        sectors = np.array(self.panel.sectors or ("",) * len(self._by_name))[self._by_name]
         same = (sectors[:, None] == sectors[None, :]) & (sectors != "")[:, None]
         return np.asarray(same, dtype=np.float64)
 

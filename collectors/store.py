@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from itertools import chain, islice, repeat
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -578,8 +579,10 @@ def load_bars_by_ticker(
             "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY session, available_at, id DESC",
             (ticker, known_at, first_session, json.dumps(held_back.get(ticker, []))),
         ).fetchall()
+        if len(set(map(itemgetter(0), rows))) < len(rows):
+            rows = list({row[0]: row for row in rows}.values())
         if rows:
-            yield ticker, list({row[0]: row for row in rows}.values())
+            yield ticker, rows
 
 
 def load_source_bars(

@@ -72,10 +72,11 @@ def measured(panel: Panel, sessions: int = 1) -> Measured:
     known = volatility(panel)
     before = np.vstack([np.full((1, known.shape[1]), np.nan), known[:-1]])
     graph = StockGraph(panel, known, NEIGHBOURS)
+    compared = len(panel.sessions) - REPORT_MEMORY - sessions  # the first session that any is compared with
     found = (
         day_range(panel),
         volume(panel),
-        spread(panel, before, graph),
+        spread(panel, before, graph, compared),
         post_count(panel),
         sentiment(panel),
         turbulence(panel, before),
@@ -242,11 +243,11 @@ def volatility(panel: Panel) -> FloatArray:
     return found
 
 
-def spread(panel: Panel, before: FloatArray, graph: StockGraph) -> Measure:
+def spread(panel: Panel, before: FloatArray, graph: StockGraph, first: int = 0) -> Measure:
     """Return less what the related stocks' mean return let expect, two-sided; both as log returns.
 
     The expectation is a regression through zero on the neighbours' mean, all in units of their volatility,
-    over the SCATTER sessions before the graph was drawn.
+    over the SCATTER sessions before the graph was drawn. Months that end before row ``first`` are left out.
     """
     with np.errstate(invalid="ignore"):
         moves = panel.log_returns / before
@@ -255,6 +256,8 @@ def spread(panel: Panel, before: FloatArray, graph: StockGraph) -> Measure:
     drawn = graph.drawn_at
     for at in np.unique(drawn[:-1]):
         rows = np.flatnonzero(drawn[:-1] == at) + 1  # a graph of a close holds from the session after it
+        if rows[-1] < first:
+            continue
         past = slice(max(0, at + 1 - SCATTER), at + 1)
         neighbours, _ = graph.at(int(at))
         beside_past = _mean_of(moves[past], neighbours)

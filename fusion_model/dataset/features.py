@@ -20,6 +20,7 @@ Float32Array: TypeAlias = NDArray[np.float32]
 
 EWMA_DECAY = 0.94  # RiskMetrics (1996), daily
 REMEMBERED_BARS = 1500  # of a ticker: the longest memory, of 120 bars, is down to 1e-11 then
+REMEMBERED_POSTS = 300  # sessions: a memory of 22 is down to 1e-12 then
 MIN_BARS = 66  # before that a volatility of three months is no more than a guess
 RANGE_SPANS = (5, 22, 66)
 CLIP = 6.0
@@ -153,10 +154,9 @@ def build_features(panel: Panel) -> Features:
 
 @dataclass(frozen=True)
 class LastFeatures:
-    """Features of a panel's R rows up to one: arrays as those of Features, (R, N, ...)."""
+    """Features of prices and reports of R rows of a panel: arrays as those of Features, (R, N, ...)."""
 
     price: Float32Array
-    sentiment: Float32Array
     scale: FloatArray
     anchor: FloatArray
 
@@ -185,9 +185,6 @@ def last_features(altered: Panel, rows: slice, market: Market, scale: FloatArray
             scale[asked, n] = anchor[-len(asked) :]
     return LastFeatures(
         price=price,
-        sentiment=_sentiment_features(altered.sentiment[max(0, stop - REMEMBERED_BARS) : stop])[
-            rows.start - stop :
-        ],
         scale=scale[rows],
         anchor=_anchor(price, altered, scale, rows),
     )
@@ -326,6 +323,12 @@ def _own_features(
     }
     stacked = np.stack([columns[name] for name in PRICE_FEATURES], axis=1)
     return np.clip(stacked, -CLIP, CLIP).astype(np.float32), anchor
+
+
+def last_sentiment_features(altered: Panel, rows: slice) -> Float32Array:
+    """Return (R, N, S) of a few rows of a panel; what lies REMEMBERED_POSTS before them counts no more."""
+    first = max(0, rows.start - REMEMBERED_POSTS)
+    return _sentiment_features(altered.sentiment[first : rows.stop])[rows.start - first :]
 
 
 def _sentiment_features(posts: FloatArray) -> Float32Array:

@@ -7,10 +7,12 @@ equals the panel that would have been loaded then (corrections of old bars aside
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
@@ -213,10 +215,11 @@ def load_panel(
     known_at = session_close(as_of)
     seen: defaultdict[str, int] = defaultdict(count().__next__)  # sessions, in the order they are met
     bars: list[tuple[str, IntArray, FloatArray]] = []
-    for ticker, rows in store.load_bars_by_ticker(db, known_at, tickers, first_session):
-        on, *columns = zip(*rows, strict=True)
-        days = np.fromiter(map(seen.__getitem__, on), dtype=np.int64, count=len(on))
-        bars.append((ticker, days, np.array(columns).T))
+    with _without_collection():
+        for ticker, rows in store.load_bars_by_ticker(db, known_at, tickers, first_session):
+            on, *columns = zip(*rows, strict=True)
+            days = np.fromiter(map(seen.__getitem__, on), dtype=np.int64, count=len(on))
+            bars.append((ticker, days, np.array(columns).T))
     if not bars:
         raise NotEnoughHistory(f"no prices are stored that were known at the close of {as_of}")
     sessions = tuple(sessions_between(min(seen), as_of))
@@ -256,6 +259,18 @@ def load_panel(
         sectors=tuple(universe[name].sector if name in universe else "" for name in names),
         co_mentions=_co_mentions_by_session(db, sessions, names, known_at),
     )
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Let no garbage be looked for: among millions of rows that takes a fifth of the time, and finds none."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _earnings_as_known(

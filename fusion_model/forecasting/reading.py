@@ -21,6 +21,7 @@ from fusion_model.dataset.features import (
     Float32Array,
     Market,
     last_features,
+    last_sentiment_features,
 )
 from fusion_model.dataset.panel import BoolArray, FloatArray, IntArray, Panel
 from fusion_model.dataset.stock_graph import Related
@@ -162,13 +163,16 @@ def read_altered(
     rows = slice(max(0, t - L + 1), t + 1)
     before = ((0, 0), (L - (rows.stop - rows.start), 0), (0, 0))
     features = last_features(altered, rows, market, prepared.scale)
+    sentiment = came.sentiment
+    if altered.sentiment is not prepared.panel.sentiment:
+        sentiment = np.pad(last_sentiment_features(altered, rows)[:, ready].transpose(1, 0, 2), before)
     price = np.pad(scale_price(features.price[:, ready], state.scaling)[0], before)
     _hold_cross_section(price, came.price, state.scaling)
     scale = features.scale[-1, ready]
     return replace(
         came,
         price=price,
-        sentiment=np.pad(features.sentiment[:, ready].transpose(1, 0, 2), before),
+        sentiment=sentiment,
         volatility=np.log(scale),
         widening=np.log(features.anchor[-1, ready] / scale[:, None]) - ROOT_HORIZONS,
         garch=came.garch

@@ -16,6 +16,7 @@ from fusion_model.dataset.features import (
     build_features,
     ewm,
     last_features,
+    last_sentiment_features,
     market_of,
     relative_strength_index,
     rogers_satchell,
@@ -58,8 +59,18 @@ def test_the_last_rows_alone_are_those_of_the_whole_but_for_rounding() -> None:
     relative = PRICE_FEATURES.index("volatility_to_cross_section")
     known = [place for place in range(len(PRICE_FEATURES)) if place != relative]
     np.testing.assert_allclose(last.price[:, :, known], features.price[rows][:, :, known], atol=2e-6)
-    for name in ("sentiment", "scale", "anchor"):
-        np.testing.assert_allclose(getattr(last, name), getattr(features, name)[rows], rtol=1e-6)
+    np.testing.assert_allclose(last.scale, features.scale[rows], rtol=1e-6)
+    np.testing.assert_allclose(last.anchor, features.anchor[rows], rtol=1e-6)
+
+
+def test_the_last_posts_alone_are_read_as_beside_all_before() -> None:
+    count = np.random.default_rng(3).poisson(2.0, (700, 2, 1))
+    told = lively_panel(700, 2)
+    sentiment = np.where([True, True, False, True, True], 0.3 * np.minimum(count, 1), count)
+    told = replace(told, sentiment=sentiment.astype(np.float64))
+    rows = slice(650, 690)
+    whole = build_features(told).sentiment[rows]
+    np.testing.assert_allclose(last_sentiment_features(told, rows), whole, atol=1e-6)
 
 
 # What holds for all of them -----------------------------------------------------------------------

@@ -57,6 +57,13 @@ class Context:
         return self.home / choices.MODELS_FOLDER
 
 
+NEGATIVE_NUMBERS = {"ignore_unknown_options": True}  # of a command: -5 is a number then, and no option
+
+csv_option = click.option(
+    "--csv", "out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the rows as CSV."
+)
+
+
 def default_home() -> Path:
     """Return the platform's data folder for Barograph."""
     import platformdirs

@@ -9,8 +9,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, fields
 from itertools import accumulate
+from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collectors.errors import BadInput
 from collectors.store import load_actions, load_bars, load_posts_with_scores, load_tickers
@@ -28,6 +29,9 @@ from fusion_model.store import (
     load_forecasts,
 )
 from fusion_model.store_reasons import last_reason_session, load_reason_tickers, load_reasons
+
+if TYPE_CHECKING:
+    from desktop_app.alerts import Alert
 
 RETURN_DECIMALS, PRICE_DECIMALS = 8, 4
 NUMBER = re.compile(r"[+-]?\$?[\d,]*\.?\d+(e[+-]?\d+)?( ?%)?")  # as tables show them
@@ -113,6 +117,33 @@ def export_anomalies(db: sqlite3.Connection, out: Path, excel: bool = False) -> 
     if not rows:
         raise BadInput("there are no unusual sessions to export; they are found by refresh")
     return _write(out, ANOMALY_COLUMNS, rows, excel)
+
+
+ALERT_COLUMNS = (
+    "ticker", "session", "measure", "p_value", "odds", "false_share", "observed", "expected", "reason",
+    "acknowledged", "note",
+)  # fmt: skip
+
+
+def export_alerts(out: Path, alerts: Sequence[Alert], excel: bool = False) -> int:
+    """Write alerts as they are listed, or the head of none; return the rows.
+
+    Raises
+    ------
+    ConfigurationError
+        The file cannot be written.
+    """
+    rows = (
+        (
+            alert.ticker, alert.session, alert.measure,
+            "" if isnan(alert.p_value) else f"{alert.p_value:.6g}", alert.odds,
+            "" if isnan(alert.false_share) else f"{alert.false_share:.4g}",
+            _safe(alert.observed), _safe(alert.expected), _safe(alert.reason),
+            "yes" if alert.acknowledged else "no", _safe(alert.note),
+        )
+        for alert in alerts
+    )  # fmt: skip
+    return _write(out, ALERT_COLUMNS, rows, excel)
 
 
 def export_reasons(

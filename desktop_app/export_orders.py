@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from collectors.errors import BadInput
@@ -35,6 +36,11 @@ def export_orders(
     rows = load_order_rows(db, settings, now)
     if not rows:
         raise BadInput("there are no orders to export; `barograph orders run` proposes some")
+    return write_orders(out, rows, excel)
+
+
+def write_orders(out: Path, rows: Sequence[OrderRow], excel: bool = False) -> int:
+    """Write some orders, or the head of none; raises ConfigurationError as export_orders."""
     return write(out, ORDER_COLUMNS, map(_order_cells, rows), excel)
 
 

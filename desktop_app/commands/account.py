@@ -7,22 +7,25 @@ from pathlib import Path
 import click
 
 from collectors.market_calendar import utc_now
-from desktop_app.context import Context
+from desktop_app.context import Context, csv_option
 from desktop_app.settings import load_settings
 from desktop_app.terminal import BAD_INPUT, table
 from desktop_app.words import money, percent
 
 
 @click.group(invoke_without_command=True)
+@csv_option
 @click.pass_context
-def account(context: click.Context) -> None:
+def account(context: click.Context, out: Path | None) -> None:
     """The paper account: show, deposit, automatic, kill, resume, reconcile."""
     if context.invoked_subcommand is None:
-        context.invoke(show)
+        context.invoke(show, out=out)
 
 
 @account.command()
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the holdings as CSV.")
+@click.option(
+    "--csv", "--out", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the holdings too."
+)
 @click.pass_obj
 def show(context: Context, out: Path | None = None) -> None:
     """Cash, positions and profit, derived from the fills."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from math import isnan
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,27 +12,30 @@ import click
 from collectors.errors import BadInput
 from collectors.market_calendar import utc_now
 from desktop_app.alert_rules import ARMED, EITHER, KINDS, REMOVED, SIDES, SNOOZED
-from desktop_app.context import Context
+from desktop_app.context import Context, csv_option
 from desktop_app.settings import load_settings
 from desktop_app.terminal import table
 
-MOST_ROWS = 40  # of the terminal; --json has all
+MOST_ROWS = 40  # of the terminal; --json and --csv have all
 
 
 @click.group(invoke_without_command=True)
+@csv_option
 @click.pass_context
-def alerts(context: click.Context) -> None:
+def alerts(context: click.Context, out: Path | None) -> None:
     """Unusual sessions, what you said to them, and rules of your own."""
     if context.invoked_subcommand is None:
-        context.invoke(list_)
+        context.invoke(list_, out=out)
 
 
 @alerts.command(name="list")
 @click.option("--open", "only_open", is_flag=True, help="Only those not seen yet.")
+@csv_option
 @click.pass_obj
-def list_(context: Context, only_open: bool = False) -> None:
+def list_(context: Context, only_open: bool = False, out: Path | None = None) -> None:
     """The alerts, newest first, with the budget."""
     from desktop_app.alert_rows import load_alerts_view, name_of
+    from desktop_app.export import export_alerts
 
     with context.database() as db:
         view = load_alerts_view(db, load_settings(context.home))
@@ -43,10 +47,16 @@ def list_(context: Context, only_open: bool = False) -> None:
     ]  # fmt: skip
     if view.headline:
         context.voice.say(f"{view.headline}\n{view.budget}")
+    else:
+        context.voice.say(
+            "No prices are stored yet, so nothing was judged; `barograph refresh` judges a close"
+        )
     if rows:
         context.voice.say(table(("session", "ticker", "as rare as", "state", "what happened"), rows, left=5))
     if len(found) > MOST_ROWS:
-        context.voice.say(f"and {len(found) - MOST_ROWS} earlier; --json has all")
+        context.voice.say(f"and {len(found) - MOST_ROWS} earlier; --json and --csv have all")
+    if out is not None:
+        context.voice.say(f"{export_alerts(out, found):,} rows: {out}")
     context.voice.finish(
         {
             "headline": view.headline,

@@ -9,7 +9,7 @@ import click
 
 from collectors.errors import BadInput
 from collectors.market_calendar import utc_now
-from desktop_app.context import Context, long_command
+from desktop_app.context import NEGATIVE_NUMBERS, Context, csv_option, long_command
 from desktop_app.settings import STRATEGIES, load_settings
 from desktop_app.terminal import table
 from desktop_app.words import money
@@ -33,9 +33,11 @@ def orders(context: click.Context) -> None:
 
 @orders.command(name="list")
 @click.option("--all", "everything", is_flag=True, help="Also those filled, ended or decided.")
+@csv_option
 @click.pass_obj
-def list_(context: Context, everything: bool = False) -> None:
+def list_(context: Context, everything: bool = False, out: Path | None = None) -> None:
     """What waits for a decision or for its price."""
+    from desktop_app.export_orders import write_orders
     from desktop_app.order_rows import load_order_rows
 
     with context.database() as db:
@@ -48,6 +50,8 @@ def list_(context: Context, everything: bool = False) -> None:
         context.voice.say(_orders_table(rows))
         for row in rows if not everything else ():
             context.voice.say(f"\n{row.order.order_id[:ID_SHOWN]}  {row.order.reason}")
+    if out is not None:
+        context.voice.say(f"{write_orders(out, rows):,} rows: {out}")
     context.voice.finish({"orders": [flat(row) for row in rows]})
 
 
@@ -108,7 +112,7 @@ def _decide(context: Context, order_ids: tuple[str, ...], note: str, *, approve:
     context.voice.finish({"decisions": entries})
 
 
-@orders.command()
+@orders.command(context_settings=NEGATIVE_NUMBERS)
 @click.argument("side", type=click.Choice(["buy", "sell"]))
 @click.argument("ticker")
 @click.argument("shares", type=float)

@@ -11,7 +11,15 @@ import click
 from collectors.errors import BadInput
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
-from desktop_app.context import Context, as_of_option, chosen_session, long_command, names_in
+from desktop_app.context import (
+    NEGATIVE_NUMBERS,
+    Context,
+    as_of_option,
+    chosen_session,
+    csv_option,
+    long_command,
+    names_in,
+)
 from desktop_app.settings import Settings, load_settings
 from desktop_app.terminal import table
 from fusion_model.portfolio_findings import METHODS, MIN_CVAR
@@ -32,11 +40,6 @@ def portfolio() -> None:
 @portfolio.group()
 def holdings() -> None:
     """State what you hold; every statement is kept."""
-
-
-csv_option = click.option(
-    "--csv", "out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the rows as CSV."
-)
 
 
 fraction = click.FloatRange(0.0, 1.0)
@@ -222,7 +225,7 @@ def list_(context: Context, out: Path | None) -> None:
     context.voice.finish({"holdings": rows, "value": total_value(rows), "csv": out})
 
 
-@holdings.command(name="set")
+@holdings.command(name="set", context_settings=NEGATIVE_NUMBERS)
 @click.argument("ticker")
 @click.argument("shares")
 @click.option("--cost", help="USD a share, or unknown; without it, what was stated before stands.")

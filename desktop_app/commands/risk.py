@@ -129,7 +129,8 @@ def amounts_in(text: str, option: str) -> dict[str, float]:
         try:
             amount = float(number)
         except ValueError:
-            raise click.UsageError(f"{option} takes AAPL=0.4,MSFT=0.6, not {part!r}") from None
+            example = "AAPL=10,MSFT=5" if option == "--shares" else "AAPL=0.4,MSFT=0.6"
+            raise click.UsageError(f"{option} takes {example}, not {part!r}") from None
         name = ticker.strip().upper()
         if not name or name in amounts:
             raise click.UsageError(

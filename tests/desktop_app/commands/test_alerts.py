@@ -36,6 +36,22 @@ def test_alerts_are_listed_and_marked_as_seen(barograph: Call) -> None:
     assert json.loads(barograph("--json", "alerts", "list", "--open")[1])["alerts"] == []
 
 
+def test_alerts_are_written_as_csv(barograph: Call, tmp_path: Path) -> None:
+    out = tmp_path / "alerts.csv"
+    assert "1 rows: " in barograph("alerts", "--csv", str(out))[1]
+    head, row = out.read_text("utf-8").splitlines()
+    assert head.startswith("ticker,session,measure,p_value,odds,false_share,observed,expected,reason")
+    assert row.startswith('AAA,2021-03-16,volume,0.0006,"1 in 1,700"')
+
+
+def test_an_empty_home_says_that_nothing_was_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once it said nothing at all."""
+    assert run(["--home", str(tmp_path / "new"), "alerts"]) == 0
+    assert capsys.readouterr().out.startswith("No prices are stored yet, so nothing was judged")
+
+
 def test_rules_are_set_snoozed_armed_and_removed(barograph: Call) -> None:
     assert "There are no rules" in barograph("alerts", "rules")[1]
     added = barograph("--json", "alerts", "add", "price", "61.5", "--ticker", "bbb", "--side", "up")

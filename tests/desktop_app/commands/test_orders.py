@@ -112,6 +112,27 @@ def test_switches_are_turned_and_shown(barograph: Run, tmp_path: Path) -> None:
     assert barograph("account")[1]["account"]["killed"] is False
 
 
+def test_orders_and_the_account_are_written_as_csv_beside_what_is_said(
+    barograph: Run, tmp_path: Path
+) -> None:
+    orders, account = tmp_path / "orders.csv", tmp_path / "account.csv"
+    assert barograph("orders", "list", "--csv", str(orders))[1] == {"orders": []}
+    assert len(orders.read_text("utf-8").splitlines()) == 1  # the head of none
+    barograph("account", "deposit")
+    barograph("orders", "run")
+    listed = barograph("orders", "list", "--csv", str(orders))[1]["orders"]
+    rows = list(csv.DictReader(orders.read_text("utf-8").splitlines()))
+    assert [row["order_id"] for row in rows] == [order["order_id"] for order in listed]
+    barograph("account", "--csv", str(account))
+    assert account.read_text("utf-8").splitlines()[-1].startswith("cash,,,,1000.0")
+
+
+def test_negative_shares_are_a_number_that_is_refused(barograph: Run) -> None:
+    """Once the answer was that there is no option -3."""
+    code, _, said = barograph("orders", "place", "buy", "AA", "-3")
+    assert (code, "-3 shares cannot be traded; expected a number above 0" in said) == (4, True)
+
+
 def test_an_account_that_agrees_says_so(barograph: Run) -> None:
     assert barograph("account", "reconcile")[:2] == (0, {"discrepancies": []})
 

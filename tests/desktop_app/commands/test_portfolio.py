@@ -83,6 +83,7 @@ def test_what_is_listed_as_csv_is_imported_again(
         (("set", "NO TICKER", "1"), "is no ticker; expected something like AAPL"),
         (("set", "KO", "none"), "the number of shares is 'none'; expected a number above 0"),
         (("set", "KO", "0"), "expected a number above 0"),
+        (("set", "KO", "-5"), "the number of shares is '-5'; expected a number above 0"),
         (("set", "KO", "1", "--cost", "-2"), "the cost a share is '-2'; expected a number of 0 or more"),
     ],
 )

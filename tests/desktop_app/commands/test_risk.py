@@ -129,6 +129,7 @@ def test_what_is_held_is_judged_where_nothing_is_named(
         (["--weights", "AAA=0.7,BBB=0.7"], 4, "the weights sum to 1.4000; expected at most 1"),
         (["--weights", "AAA=0.5,XYZ=0.5"], 4, "XYZ has no forecast over 1 sessions"),
         (["--weights", "AAA"], 2, "--weights takes AAPL=0.4,MSFT=0.6, not 'AAA'"),
+        (["--shares", "AAA=x"], 2, "--shares takes AAPL=10,MSFT=5, not 'AAA=x'"),
         (["AAA", "--weights", "AAA=1"], 2, "name tickers, or --weights"),
         (
             ["--as-of", "2020-01-03", "--weights", "AAA=1"],

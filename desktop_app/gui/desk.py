@@ -211,8 +211,10 @@ class Desk(QObject):
         """Run `barograph` commands one after another, each in a process: ``start(("train",), ("refresh",))``.
 
         Each takes ``--progress json``. False where one is running already: a second wish waits for the
-        person. Afterwards the record has changed.
+        person. Afterwards the record has changed. A window that closes begins nothing.
         """
+        if self._closed:
+            return False
         if self.command.running:
             self.say(f"{self._work_name} is still running; wait for it, or cancel it", warning=True)
             return False
@@ -225,7 +227,7 @@ class Desk(QObject):
 
         False where another question is under way: its asker waits for the answer.
         """
-        if self.question.running:
+        if self._closed or self.question.running:
             return False
         self._asked = (then, otherwise)
         self.question.start(*command)

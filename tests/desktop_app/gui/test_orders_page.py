@@ -128,6 +128,21 @@ def test_without_an_account_the_page_offers_to_open_one(
     qtbot.waitUntil(lambda: not window.desk.command.running, timeout=5000)
 
 
+def test_a_window_that_closes_writes_what_was_chosen_and_begins_no_work(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
+) -> None:
+    fill(tmp_path, opened=False)
+    window = open_window(tmp_path, (sys.executable, "-c", "import time; time.sleep(60)"), SETTINGS)
+    page = opened(qtbot, window, "orders")
+    assert isinstance(page, OrdersPage)
+    page.empty.button.click()
+    window.close()
+    qtbot.wait(50)  # the answer of the writing thread is delivered
+    assert not window.desk.command.running
+    with closing(open_home_reader(tmp_path)) as db:
+        assert [movement.amount for movement in load_cash_movements(db)] == [10_000.0]
+
+
 def test_the_journal_shows_decisions_and_takes_notes(
     qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from urllib.error import URLError
 import pytest
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
+from yfinance.pricing_pb2 import PricingData  # here, since it takes a second: longer than the tests wait
 
 from collectors.errors import RetryLater, SourceChanged
 from collectors.quote_stream import QuoteStream
@@ -23,8 +24,6 @@ AAPL = Quote("AAPL", 160.07, "2022-02-23T17:00:00Z", "yahoo_stream", NOW)
 
 def pricing(symbol: str, price: float, at_ms: int = 1645635600250) -> str:
     """Return a message as Yahoo encodes it."""
-    from yfinance.pricing_pb2 import PricingData
-
     data = PricingData(id=symbol, price=price, time=at_ms, exchange="NMS", market_hours=1)
     return json.dumps({"type": "pricing", "message": base64.b64encode(data.SerializeToString()).decode()})
 
@@ -63,7 +62,7 @@ def test_what_is_sent_after_subscribing_are_quotes() -> None:
         asked.extend(json.loads(message) for message in connection)
 
     with streaming(talk) as url, listening(url) as stream:
-        quotes = stream.receive(["AAPL", "BRK.B"], 1)
+        quotes = stream.receive(["AAPL", "BRK.B"], 0.3)
         assert quotes == [AAPL, Quote("BRK.B", 310.5, AAPL.quoted_at, "yahoo_stream", NOW)]
         stream.receive(["AAPL"], 0.1)
     assert asked == [{"subscribe": ["AAPL", "BRK-B"]}, {"unsubscribe": ["BRK-B"]}]
@@ -83,10 +82,10 @@ def test_a_socket_that_was_closed_is_opened_again_by_the_next_call(code: int) ->
             connection.recv(timeout=1)
 
     with streaming(talk) as url, listening(url) as stream:
-        assert stream.receive(["AAPL"], 1) == [AAPL]
+        assert stream.receive(["AAPL"], 0.3) == [AAPL]
         with pytest.raises(RetryLater, match="stream of quotes cannot be reached"):
             stream.receive(["AAPL"], 1)
-        assert stream.receive(["AAPL"], 1) == [AAPL]
+        assert stream.receive(["AAPL"], 0.3) == [AAPL]
     assert len(calls) == 2
 
 

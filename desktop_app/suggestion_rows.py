@@ -15,6 +15,7 @@ from fusion_model.portfolio_findings import (
     TRADING,
     FrontierPoint,
     PortfolioFindings,
+    PortfolioRun,
     PortfolioSuggestion,
     SuggestedWeight,
     WalkScore,
@@ -39,13 +40,13 @@ WALK_HEADER = (
 FRONTIER_HEADER = ("exchanged", "worst 1 in 20", "volatility", "names")
 METHOD_NOTE = (
     "Worst 1 in 20: the mean loss of the worst twentieth of scenarios over the horizon. Moves by: how far "
-    "the suggestion would move with other draws of the scenarios and volatilities a tenth off. Beat 1/N: in "
-    "the past, beyond doubt, after costs."
+    "the suggestion would move with other draws of the scenarios and volatilities a tenth off. Beat 1/N "
+    "(the same weight in each): in the past, beyond doubt, after costs."
 )
 WALK_NOTE = (
-    "Less 1/N: 95 % of the difference of Sharpe ratios. Deflated: the probability that the Sharpe ratio is "
-    "above what the best of as many worthless trials would show. Fall: the deepest. Worst days: mean "
-    "loss of the worst twentieth of days. Traded: exchanged a year."
+    "Sharpe: return a year over volatility. Less 1/N: 95 % of the difference of Sharpe ratios. Deflated: the "
+    "probability that the Sharpe ratio is above what the best of as many worthless trials would show. Fall: "
+    "the deepest. Worst days: mean loss of the worst twentieth of days. Traded: exchanged a year."
 )
 MEAN_NOTE = (
     "Expected returns are taken as equal, since no forecast of direction has shown skill: what differs "
@@ -123,18 +124,30 @@ def in_words(found: PortfolioFindings, found_at: str, stale: str = "") -> Portfo
         findings=found,
         found_at=found_at,
         title=f"As of {day(run.as_of_session)}, {until}, {start}",
-        limits=(
-            f"At most {percent(run.max_weight, 0)} of one ticker, {percent(run.max_sector, 0)} of one "
-            f"sector, "
-            f"{percent(run.max_turnover, 0)} exchanged; {run.cost * 1e4:g} bp a side; changes below "
-            f"{percent(run.min_trade)} are left undone. Long only."
-        ),
+        limits=_limits(run),
         stale=stale,
         methods=tuple(_method(suggestion, found.weights) for suggestion in found.suggestions),
         method_cells=tuple(_method_cells(suggestion) for suggestion in found.suggestions),
         walk_title=_walk_title(found),
         walk_cells=tuple(_walk_cells(score) for score in found.walk),
         frontier_cells=tuple(_frontier_cells(point) for point in found.frontier if point.kind == TRADING),
+    )
+
+
+def _limits(run: PortfolioRun) -> str:
+    """Say which limits hold; one of the whole is none."""
+    most = [
+        f"{percent(limit, 0)} {of}"
+        for limit, of in (
+            (run.max_weight, "of one ticker"), (run.max_sector, "of one sector"),
+            (run.max_turnover, "exchanged"),
+        )
+        if limit < 1.0
+    ]  # fmt: skip
+    within = f"At most {', '.join(most)}. " if most else ""
+    return (
+        f"{within}Costs of {run.cost * 1e4:g} bp (hundredths of a percent) a side; changes "
+        f"below {percent(run.min_trade)} are left undone. Nothing is sold short."
     )
 
 
@@ -179,16 +192,13 @@ def _walk_title(found: PortfolioFindings) -> str:
         return f"The past was not walked: {run.walk_note}."
     title = (
         f"Walked from {day(run.walk_first)} to {day(run.walk_last)}, {run.walk_decisions} decisions, each "
-        f"traded at "
-        f"the next close, after {run.cost * 1e4:g} bp a side. These stocks are those that are left today: "
-        f"all "
-        "figures are flattered by that, 1/N as well."
+        f"traded at the next close, after {run.cost * 1e4:g} bp a side. These stocks are those that are "
+        "left today: all figures are flattered by that, 1/N as well."
     )
     if run.overfitting is not None:
         title += (
             f" Of all ways to split that time in two, the best of one half was among the worse in the "
-            f"other in "
-            f"{percent(run.overfitting, 0)}."
+            f"other in {percent(run.overfitting, 0)}."
         )
     return title
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import (
+    QFrame,
     QScrollArea,
     QSplitter,
     QTableView,
@@ -108,6 +109,7 @@ class WhyPage(Page):
         layout.addStretch()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setAccessibleName("What moved the forecast")
         scroll.setWidget(side)

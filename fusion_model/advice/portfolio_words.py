@@ -33,9 +33,9 @@ def suggestion_in_words(
         said.append(f"Whether the method was better than 1/N could not be seen: {note}.")
     elif method == EQUAL_WEIGHT:
         said.append(
-            f"This is 1/N, by which the others are measured: from {span[0]} to {span[1]}, after "
-            f"{cost * 1e4:.0f} bp a side, its Sharpe ratio was {base.sharpe:.2f}, its volatility "
-            f"{_percent(base.volatility, 1)} a year."
+            f"This is 1/N, the same weight in each, by which the others are measured: from {span[0]} to "
+            f"{span[1]}, after {cost * 1e4:.0f} bp a side, its Sharpe ratio was {base.sharpe:.2f}, its "
+            f"volatility {_percent(base.volatility, 1)} a year."
         )
     else:
         said.append(_beside(mine, base, span, cost))
@@ -56,15 +56,16 @@ def _beside(mine: WalkScore, base: WalkScore, span: tuple[str, str], cost: float
         verdict = "was worse than 1/N"
     calmer = "no calmer beyond doubt"
     if mine.risk_t < -SURE:
-        calmer = "calmer"
+        calmer = "calmer from day to day"
     elif mine.risk_t > SURE:
-        calmer = "wilder"
+        calmer = "wilder from day to day"
+    apart = f"{mine.sharpe_low:+.2f} to {mine.sharpe_high:+.2f}".replace("-", "−")
     return (
-        f"From {span[0]} to {span[1]}, after {cost * 1e4:.0f} bp a side, the method {verdict}: Sharpe ratio "
-        f"{mine.sharpe:.2f} against {base.sharpe:.2f} (95 % of the difference {mine.sharpe_low:+.2f} to "
-        f"{mine.sharpe_high:+.2f}). It was {calmer}: volatility {_percent(mine.volatility, 1)} against "
-        f"{_percent(base.volatility, 1)} a year, deepest fall {_percent(mine.drawdown, 0)} against "
-        f"{_percent(base.drawdown, 0)}."
+        f"From {span[0]} to {span[1]}, after {cost * 1e4:.0f} bp a side, the method {verdict} (the same "
+        f"weight in each): return a year over volatility, the Sharpe ratio, was {mine.sharpe:.2f} against "
+        f"{base.sharpe:.2f} (95 % of the difference {apart}). It was {calmer}: volatility "
+        f"{_percent(mine.volatility, 1)} against {_percent(base.volatility, 1)} a year; its deepest fall was "
+        f"{_percent(mine.drawdown, 0)} against {_percent(base.drawdown, 0)}."
     )
 
 

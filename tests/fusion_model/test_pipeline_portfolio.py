@@ -85,9 +85,9 @@ BASE = WalkScore("equal_weight", 0.1, 0.16, 0.7, 0.1, 1.3, 0.3, 0.02, 0.2, *(flo
 @pytest.mark.parametrize(
     ("low", "high", "risk_t", "verdict", "calmer"),
     [
-        (-0.2, 0.3, -3.0, "the method did not beat 1/N", "It was calmer:"),
+        (-0.2, 0.3, -3.0, "the method did not beat 1/N", "It was calmer from day to day:"),
         (0.1, 0.5, -1.0, "the method beat 1/N", "It was no calmer beyond doubt:"),
-        (-0.5, -0.1, 2.5, "the method was worse than 1/N", "It was wilder:"),
+        (-0.5, -0.1, 2.5, "the method was worse than 1/N", "It was wilder from day to day:"),
     ],
 )
 def test_the_sentence_says_what_the_walk_found(
@@ -106,7 +106,9 @@ def test_the_sentence_says_what_the_walk_found(
         overfitting=0.4,
         note="",
     )
-    assert f"From 2016-01-04 to 2020-12-31, after 10 bp a side, {verdict}: Sharpe ratio 0.70" in said
+    assert f"From 2016-01-04 to 2020-12-31, after 10 bp a side, {verdict} (the same weight" in said
+    assert "the Sharpe ratio, was 0.70 against 0.70" in said
+    assert ("to +" if high > 0 else "−0.50 to −0.10") in said
     assert calmer in said
     assert "it would lose 8.0 % on average; what is held now would lose 10.0 %" in said
     assert "among the worse ones of the other in 40 %" in said

@@ -142,7 +142,7 @@ def test_five_methods_are_suggested_beside_what_is_held_with_their_past(
         assert row["cvar"] < row["current_cvar"]
         assert "It says nothing of direction" in row["sentence"]
     assert [score["strategy"] for score in found["walk"]] == [*METHODS, "buy_and_hold"]
-    assert "beat 1/N: Sharpe ratio" in found["suggestions"][0]["sentence"]
+    assert "beat 1/N (the same weight in each)" in found["suggestions"][0]["sentence"]
     assert 0.0 <= found["run"]["overfitting"] <= 1.0
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -164,7 +164,7 @@ def test_one_method_from_cash_is_what_was_asked_for(
     )  # fmt: skip
     assert code == 0
     assert "from cash" in text
-    assert "This is 1/N, by which the others are measured" in text
+    assert "This is 1/N, the same weight in each, by which the others are measured" in text
     with closing(store.open_home_reader(forecast_home)) as db:
         view = load_portfolio_view(db)
     assert view is not None

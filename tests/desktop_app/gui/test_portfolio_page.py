@@ -121,6 +121,9 @@ def test_suggestions_stand_beside_with_their_sentence_and_follow_the_method(
         save_portfolio(db, FOUND, NOW)
     page = opened(qtbot, open_window(tmp_path))
     assert page.sentence.text() == "It did not beat 1/N."
+    assert page.limits.text().startswith(
+        "At most 50 % of one ticker. Costs of 10 bp"
+    )  # the others limit nothing
     assert [row[:4] for row in page.weights.rows] == [
         ("BBB", "0.0 %", "70.0 %", "+70.0 %"),
         ("AAA", "0.0 %", "30.0 %", "+30.0 %"),

@@ -627,12 +627,9 @@ def export(context: Context, what: str, out: Path, as_of: Any, excel: bool) -> N
 @click.pass_obj
 def watch(context: Context, action: str, tickers: tuple[str, ...], group: str | None) -> None:
     """Change or show the watchlist, or one group of it."""
-    named = sorted({ticker.upper() for ticker in tickers})
-    if (action == "list") == bool(named):
+    if (action == "list") == bool(tickers):
         raise click.UsageError("`add` and `remove` take tickers, `list` takes none")
-    for ticker in named:
-        if not ticker.replace(".", "").replace("-", "").isalnum() or len(ticker) > 10:
-            raise BadInput(f"{ticker} is no ticker; expected something like AAPL or BRK.B")
+    named = sorted(set(map(choices.ticker_of, tickers)))
     with context.database() as db:
         if action == "add":
             if group is not None:

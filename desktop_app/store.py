@@ -15,6 +15,7 @@ from collectors.errors import BadInput
 from collectors.store import load_actions, writing
 
 DATABASE_NAME = "barograph.db"
+LONGEST_TICKER = 10  # characters
 LONGEST_GROUP = 30  # characters of a group's name
 MODELS_FOLDER = "models"  # of a home: checkpoints, and FinBERT
 
@@ -90,6 +91,32 @@ def unwatch(db: sqlite3.Connection, tickers: Iterable[str]) -> int:
         before = db.total_changes
         db.executemany("DELETE FROM watched_ticker WHERE ticker = ?", ((ticker,) for ticker in tickers))
         return db.total_changes - before
+
+
+def watch_also(db: sqlite3.Connection, ticker: str, listed: Iterable[str], now: str) -> None:
+    """Watch a ticker beside those that are listed while none is chosen."""
+    watch(db, [ticker] if load_watchlist(db) else [*listed, ticker], now)
+
+
+def watch_no_longer(db: sqlite3.Connection, ticker: str, listed: Iterable[str], now: str) -> None:
+    """Take a ticker off the list; where none was chosen, the others of the list are from now on."""
+    if not load_watchlist(db):
+        watch(db, listed, now)
+    unwatch(db, [ticker])
+
+
+def ticker_of(text: str) -> str:
+    """Return what was typed as a ticker.
+
+    Raises
+    ------
+    BadInput
+        It cannot be one.
+    """
+    ticker = text.strip().upper()
+    if not ticker.replace(".", "").replace("-", "").isalnum() or len(ticker) > LONGEST_TICKER:
+        raise BadInput(f"{ticker} is no ticker; expected something like AAPL or BRK.B")
+    return ticker
 
 
 def load_watchlist(db: sqlite3.Connection) -> list[str]:

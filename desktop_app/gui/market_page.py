@@ -10,6 +10,7 @@ from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QSplitter, QVBoxLayout
 
+from collectors.errors import CollectorError
 from collectors.market_calendar import utc_now
 from desktop_app.chart_marks import RELEASES
 from desktop_app.gui.chart_panel import ChartPanel
@@ -30,7 +31,13 @@ from desktop_app.snapshot import (
     load_watch_rows,
     posts_heading,
 )
-from desktop_app.store import put_into_group, take_out_of_group
+from desktop_app.store import (
+    put_into_group,
+    take_out_of_group,
+    ticker_of,
+    watch_also,
+    watch_no_longer,
+)
 
 Said: TypeAlias = tuple[str, list[PostRow]]  # a heading and the posts below it
 
@@ -51,6 +58,7 @@ class MarketPage(Page):
         self._built = True
         self.watchlist.ticker_chosen.connect(desk.choose_ticker)
         self.watchlist.group_wanted.connect(self._change_group)
+        self.watchlist.watch_wanted.connect(self._change_watchlist)
         self.chart.day_chosen.connect(self._read_day)
         self.chart.overlays_wanted.connect(self._follow_lines)
         self.forecast.train_asked.connect(lambda: desk.start(("train",), ("refresh",)))
@@ -166,6 +174,22 @@ class MarketPage(Page):
             else partial(take_out_of_group, name=name, tickers=[ticker])
         )
         self.desk.write("group", job)
+
+    def _change_watchlist(self, text: str, wanted: bool) -> None:
+        try:
+            ticker = ticker_of(text)
+        except CollectorError as error:
+            self.desk.say(str(error), warning=True)
+            return
+        change = watch_also if wanted else watch_no_longer
+        said = (
+            f"{ticker} is watched; Collect fetches its prices" if wanted else f"{ticker} is watched no longer"
+        )
+        self.desk.write(
+            "watchlist",
+            partial(change, ticker=ticker, listed=self.watchlist.listed(), now=utc_now()),
+            lambda _: self.desk.say(said),
+        )
 
     # Look -----------------------------------------------------------------------------------------
 

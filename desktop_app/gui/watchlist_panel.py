@@ -183,6 +183,7 @@ class WatchlistPanel(QFrame):
 
     ticker_chosen = Signal(str)
     group_wanted = Signal(str, str, bool)
+    watch_wanted = Signal(str, bool)  # a ticker as it was typed, and whether it shall be on the list
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -276,12 +277,21 @@ class WatchlistPanel(QFrame):
             action.setChecked(name == self.group)
             action.triggered.connect(partial(self.show_group, name))
         menu.addSeparator()
-        self._fill_membership(menu)
+        self._fill_choices(menu)
 
-    def _fill_membership(self, menu: QMenu) -> None:
+    def _fill_choices(self, menu: QMenu) -> None:
+        """Offer to put the chosen ticker into groups, and to change the list itself."""
         row = self.view.currentIndex().data(ROW_ROLE)
-        if not isinstance(row, WatchRow):
-            return
+        if isinstance(row, WatchRow):
+            self._fill_membership(menu, row)
+            menu.addSeparator()
+        menu.addAction("Watch another ticker …").triggered.connect(self._ask_ticker)
+        if isinstance(row, WatchRow):
+            menu.addAction(f"Stop watching {row.ticker}").triggered.connect(
+                partial(self.watch_wanted.emit, row.ticker, False)
+            )
+
+    def _fill_membership(self, menu: QMenu, row: WatchRow) -> None:
         for name in self.group_names():
             inside = name in row.groups
             text = f"Take {row.ticker} out of “{name}”" if inside else f"Put {row.ticker} into “{name}”"
@@ -297,10 +307,19 @@ class WatchlistPanel(QFrame):
         if given and name.strip():
             self.group_wanted.emit(name.strip(), ticker, True)
 
+    def _ask_ticker(self) -> None:
+        text, given = QInputDialog.getText(self, "Watch another ticker", "Ticker, as AAPL or BRK.B:")
+        if given and text.strip():
+            self.watch_wanted.emit(text, True)
+
+    def listed(self) -> list[str]:
+        """Return the tickers of the whole list, whatever group is shown."""
+        return [row.ticker for row in self._rows]
+
     def _open_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._fill_membership(menu)
+        self._fill_choices(menu)
         menu.popup(self.view.viewport().mapToGlobal(place))
 
     def show_theme(self, theme: Theme) -> None:

@@ -25,7 +25,7 @@ from desktop_app.gui.watchlist_panel import WatchlistPanel
 from desktop_app.gui.workers import Command
 from desktop_app.settings import Settings
 from desktop_app.snapshot import WatchRow
-from desktop_app.store import DATABASE_NAME, open_home, save_holding
+from desktop_app.store import DATABASE_NAME, load_watchlist, open_home, save_holding, unwatch
 from tests.desktop_app.facts import NOW, bars_of, fill_home
 from tests.desktop_app.gui.at_window import market, open_alerts, script, shown
 
@@ -437,3 +437,29 @@ def test_tickers_are_put_into_groups_of_ones_own_which_are_shown_alone_and_remem
     entries(panel)["Take AAA out of “My picks”"].trigger()
     qtbot.waitUntil(lambda: panel.group_names() == [])
     assert "Put AAA into “My picks”" not in entries(panel)
+
+
+def test_tickers_are_watched_and_let_go_in_the_window(
+    qtbot: QtBot,
+    open_window: Callable[..., MainWindow],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = fill_home(tmp_path)
+    with closing(open_home(home)) as db:
+        unwatch(db, ["AAA", "BBB"])  # then all with prices are listed
+        save_price_bars(db, bars_of("CCC"), NOW)
+    window = open_window(home)
+    shown(qtbot, window, "AAA")
+    panel = market(window).watchlist
+    assert panel.listed() == ["AAA", "BBB", "CCC"]
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("no ticker", True))
+    entries(panel)["Watch another ticker …"].trigger()
+    assert "NO TICKER is no ticker" in window.status.message.text()
+    entries(panel)["Stop watching AAA"].trigger()
+    qtbot.waitUntil(lambda: panel.listed() == ["BBB", "CCC"])
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (" aaa ", True))
+    entries(panel)["Watch another ticker …"].trigger()
+    qtbot.waitUntil(lambda: panel.listed() == ["AAA", "BBB", "CCC"])
+    with closing(open_home(home)) as db:
+        assert load_watchlist(db) == ["AAA", "BBB", "CCC"]

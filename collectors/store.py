@@ -889,14 +889,14 @@ def load_closing_instants(db: sqlite3.Connection, ticker: str) -> list[tuple[str
 def load_scored_posts(
     db: sqlite3.Connection, ticker: str
 ) -> list[tuple[str, str | None, float | None, float | None, float | None]]:
-    """Return (available_at, scorer, positive, neutral, negative) of every post on a ticker, oldest first.
+    """Return (available_at, scorer, positive, neutral, negative) of every post on a ticker, by its name.
 
     One row per post and scorer; a post without a score has one row whose last four are None.
     """
     return db.execute(
         "SELECT available_at, scorer, positive, neutral, negative FROM post_mention "
         "JOIN post USING (post_id) LEFT JOIN post_sentiment USING (post_id) "
-        "WHERE ticker = ? ORDER BY available_at, post_id, scorer",
+        "WHERE ticker = ? ORDER BY post_id, scorer",
         (ticker,),
     ).fetchall()
 

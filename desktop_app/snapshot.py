@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
+from typing import Any, NamedTuple
 
 from collectors.records import Post, PostSentiment
 from collectors.sentiment.scorer import is_uncertain
@@ -68,8 +69,7 @@ POSTS_OF_A_DAY = 500
 AVERAGE_STROKES = ("——", "– –", "– ·", "· ·")  # as the chart draws its averages
 
 
-@dataclass(frozen=True, slots=True)
-class DaySentiment:
+class DaySentiment(NamedTuple):  # no dataclass, as Bar
     """Posts that a close was the first to know; positive, neutral, negative are posts by likeliest label.
 
     ``position`` is the bar's index; one past the last bar holds the posts since the last close.
@@ -514,26 +514,31 @@ def _daily_sentiment(
     rows: Sequence[tuple[str, str | None, float | None, float | None, float | None]], closes: Sequence[str]
 ) -> dict[str, tuple[DaySentiment, ...]]:
     """Return the days of each scorer; a post belongs to the first close that knew it."""
-    days: dict[str, dict[int, list[float]]] = defaultdict(dict)
+    days: dict[str, dict[int, list[Any]]] = defaultdict(dict)
+    position, after, until = 0, LATEST, ""  # a post beside the one before needs no search
     for at, scorer, positive, neutral, negative in rows:
-        tally = days[scorer or ""].setdefault(bisect_left(closes, at), [0, 0, 0, 0, 0.0])
+        if not after < at <= until:
+            position = bisect_left(closes, at)
+            after = closes[position - 1] if position else ""
+            until = closes[position] if position < len(closes) else LATEST
+        day = days[scorer or ""]
+        tally = day.get(position)
+        if tally is None:
+            tally = day[position] = [0, 0, 0, 0, 0.0]
         tally[0] += 1
         if positive is None or neutral is None or negative is None:
             continue
-        likeliest = max((neutral, 2), (positive, 1), (negative, 3))[1]
-        tally[likeliest] += 1
+        if negative >= positive and negative >= neutral:
+            tally[3] += 1
+        elif neutral >= positive:
+            tally[2] += 1
+        else:
+            tally[1] += 1
         tally[4] += positive - negative
     return {
         scorer: tuple(
-            DaySentiment(
-                position,
-                int(tally[0]),
-                int(tally[1]),
-                int(tally[2]),
-                int(tally[3]),
-                tally[4] / tally[0] if scorer else math.nan,
-            )
-            for position, tally in sorted(by_day.items())
+            DaySentiment(position, many, up, flat, down, total / many if scorer else math.nan)
+            for position, (many, up, flat, down, total) in sorted(by_day.items())
         )
         for scorer, by_day in days.items()
     }

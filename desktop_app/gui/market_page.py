@@ -6,7 +6,7 @@ import sqlite3
 from functools import partial
 from typing import TypeAlias
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QSplitter, QVBoxLayout
 
@@ -141,8 +141,18 @@ class MarketPage(Page):
             self.desk.read("ticker", job, lambda found: self._show_snapshot(*found))
 
     def _show_snapshot(self, snapshot: Snapshot | None, session: str, posts: Said) -> None:
-        self.snapshot = snapshot
+        first, self.snapshot = self.snapshot is None, snapshot
         self.chart.show_snapshot(snapshot)
+        beside = partial(self._show_beside, snapshot, session, posts)
+        if first:  # widgets that were never seen take longer: the chart is drawn before the rest is filled
+            QTimer.singleShot(0, self, beside)
+        else:
+            beside()
+
+    def _show_beside(self, snapshot: Snapshot | None, session: str, posts: Said) -> None:
+        """Show what stands beside the chart; the ticker is complete then."""
+        if snapshot is not self.snapshot:
+            return  # another one came meanwhile
         self.forecast.show_snapshot(snapshot)
         if snapshot is None:
             return

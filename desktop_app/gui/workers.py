@@ -177,7 +177,7 @@ class Command(QObject):
         """Take what was said at a stretch; its newest progress alone is told: no burst keeps the window."""
         said = [progress for line in lines if (progress := self._read_line(line)) is not None]
         if said:
-            self.talked.emit([_progress_in_words(one) for one in said[-LOG_LINES:]])
+            self.talked.emit([_progress_in_words(one) for one in said[-LOG_LINES:] if _is_worth_a_line(one)])
             newest = said[-1]
             self.progressed.emit(
                 str(newest["stage"]),
@@ -239,6 +239,11 @@ class Command(QObject):
         if self._process is not None:
             self._process.deleteLater()
             self._process = None
+
+
+def _is_worth_a_line(said: dict[str, Any]) -> bool:
+    """Whether a progress says more than that it goes on: a message, or the beginning or end of a stage."""
+    return bool(said.get("message")) or said.get("done") in (0, said.get("total"))
 
 
 def _progress_in_words(said: dict[str, Any]) -> str:

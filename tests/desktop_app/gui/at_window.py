@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
+from PySide6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
 from desktop_app.gui.alerts_page import AlertsPage
@@ -44,6 +50,28 @@ def shown(qtbot: QtBot, window: MainWindow, ticker: str) -> None:
         ),
         timeout=5000,
     )
+
+
+@contextmanager
+def longest_turns() -> Iterator[list[float]]:
+    """Watch the event loop; afterwards the list holds the processor seconds of its turns, longest first.
+
+    Processor time of the main thread, so that a busy machine does not speak for the window; what other tests
+    left behind is not collected meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
+    instants: list[float] = []
+    watchdog = QTimer()
+    watchdog.timeout.connect(lambda: instants.append(time.thread_time()))
+    watchdog.start(1)  # 0 would keep a processor from the commands
+    turns: list[float] = []
+    try:
+        yield turns
+    finally:
+        watchdog.stop()
+        gc.unfreeze()
+        turns += sorted((later - before for before, later in pairwise(instants)), reverse=True)
 
 
 def script(tmp_path: Path, text: str) -> tuple[str, ...]:

@@ -295,12 +295,15 @@ def score(
         raise click.UsageError("--text-file and --out go together")
     scorer = choose_scorer(context.models, finbert)
     if text_file is not None and out is not None:
-        scored = score_text_file(text_file, out, scorer, progress=tell)
-        context.voice.say(f"{scored:,} texts scored by {scorer.name}: {out}")
-    else:
-        with context.collecting("score") as db:
-            scored = score_new_posts(db, scorer, now=utc_now(), progress=tell)
-        context.voice.say(f"{scored:,} posts scored by {scorer.name}")
+        told = score_text_file(text_file, out, scorer, progress=tell)
+        left_out = f"; {told.without:,} say nothing and have no score" if told.without else ""
+        context.voice.say(f"{told.scored:,} texts scored by {scorer.name}: {out}{left_out}")
+        if told.encoding == "cp1252":
+            context.voice.say(f"{text_file} is no UTF-8: it was read as cp1252; look at accents and quotes")
+        return {"scorer": scorer.name, **asdict(told)}
+    with context.collecting("score") as db:
+        scored = score_new_posts(db, scorer, now=utc_now(), progress=tell)
+    context.voice.say(f"{scored:,} posts scored by {scorer.name}")
     return {"scorer": scorer.name, "scored": scored}
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
+import io
 import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -112,22 +116,35 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def score_text_file(in_path: Path, out_path: Path, scorer: Scorer, *, progress: Progress = silent) -> int:
-    """Copy a CSV with a ``text`` column and add scorer, positive, neutral, negative, label; return the rows.
+@dataclass(frozen=True, slots=True)
+class FileScores:
+    """How many rows of a file got a score, how many say nothing, and in which encoding it was read."""
 
-    A row whose text says nothing (removed, empty, only links) keeps the five fields empty. The file is
-    written beside its place and renamed, so that a run that was stopped leaves nothing half done.
+    scored: int
+    without: int
+    encoding: str
+
+
+def score_text_file(
+    in_path: Path, out_path: Path, scorer: Scorer, *, progress: Progress = silent
+) -> FileScores:
+    """Copy a CSV with a ``text`` column and add scorer, positive, neutral, negative, label.
+
+    A row whose text says nothing (removed, empty, only links) keeps the five fields empty. A file that is
+    no UTF-8 is read as cp1252, as Excel saves it, and written as UTF-8, beside its place and then renamed,
+    so that a run that was stopped leaves nothing half done.
 
     Raises
     ------
     BadInput
-        The file is missing, empty, no UTF-8 CSV, or has no ``text`` column, or has one of ours already.
+        The file is missing, empty, no CSV, or has no or several ``text`` columns, or one of ours already.
     StorageError
         ``out_path`` cannot be written.
     """
-    columns, rows = _read_texts(in_path)
-    place = columns.index("text")
+    encoding, characters = _read_characters(in_path)
+    columns, place, rows = _read_texts(in_path, characters)
     seen: dict[str, FloatArray] = {}
+    scored = 0
     aside = out_path.with_name(out_path.name + ".partial")
     try:
         with aside.open("w", encoding="utf-8", newline="") as file:
@@ -140,13 +157,14 @@ def score_text_file(in_path: Path, out_path: Path, scorer: Scorer, *, progress: 
                     [*row, *_score_fields(scorer.name, score)]
                     for row, score in zip(some, scores, strict=True)
                 )
+                scored += int((~np.isnan(scores[:, 0])).sum())
                 progress("score texts", start + len(some), len(rows), scorer.name)
         aside.replace(out_path)
     except OSError as error:
         raise StorageError(f"{out_path} cannot be written ({error}); choose another place") from error
     finally:
         aside.unlink(missing_ok=True)
-    return len(rows)
+    return FileScores(scored, len(rows) - scored, encoding)
 
 
 def _score_fields(scorer: str, score: FloatArray) -> list[str]:
@@ -155,30 +173,57 @@ def _score_fields(scorer: str, score: FloatArray) -> list[str]:
     return [scorer, *(f"{value:.4f}" for value in score), label_of(score.tolist())]
 
 
-def _read_texts(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the columns and rows of a CSV with a ``text`` column."""
+def _read_texts(path: Path, characters: str) -> tuple[list[str], int, list[list[str]]]:
+    """Return the columns of a CSV, which of them is the text, and rows as long as the header."""
     csv.field_size_limit(2**31 - 1)  # a post may be longer than the 128 KB that csv allows
+    reader = csv.reader(io.StringIO(characters, newline=""), strict=True)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [row for row in csv.reader(file) if row]
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error}); name a CSV file with a text column") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{path} is no CSV in UTF-8 ({error}); save it as CSV UTF-8 and try again") from error
+        lines = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise BadInput(
+            f"{path} is no CSV near line {reader.line_num} ({error}); a quote inside a text is written twice"
+        ) from error
     if len(lines) < 2:
         raise BadInput(
             f"{path} holds no texts; expected a header with a text column, and a row for each text"
         )
-    columns, rows = lines[0], lines[1:]
-    if "text" not in columns:
-        raise BadInput(
-            f"{path} has no text column, only {', '.join(columns)}; rename the column that is scored"
-        )
-    if taken := [name for name in SCORE_COLUMNS if name in columns]:
-        raise BadInput(f"{path} has the columns {', '.join(taken)} already; name the file without scores")
-    for number, row in enumerate(rows, start=2):
+    (_, columns), *rows = lines
+    place = _text_column(path, columns)
+    for number, row in rows:
         if len(row) != len(columns):
             raise BadInput(
-                f"{path}: row {number} has {len(row)} fields, the header {len(columns)}; mend or remove it"
+                f"{path}: the row that ends in line {number} has {len(row)} fields, the header "
+                f"{len(columns)}; mend or remove it"
             )
-    return columns, rows
+    return columns, place, [row for _, row in rows]
+
+
+def _read_characters(path: Path) -> tuple[str, str]:
+    """Return the encoding of a text file, told by its bytes, and its characters."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error}); name a CSV file with a text column") from error
+    marked = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ["utf-16"] if marked else ["utf-8-sig", "cp1252"]:
+        with suppress(UnicodeDecodeError):
+            return encoding, raw.decode(encoding)
+    raise BadInput(f"{path} is no text in UTF-8, UTF-16 or cp1252; save it as CSV UTF-8 and try again")
+
+
+def _text_column(path: Path, columns: Sequence[str]) -> int:
+    """Return the place of the one text column; capitals and blanks around the name do not matter."""
+    if taken := [name for name in SCORE_COLUMNS if name in columns]:
+        raise BadInput(f"{path} has the columns {', '.join(taken)} already; name the file without scores")
+    places = [place for place, name in enumerate(columns) if name.strip().lower() == "text"]
+    if len(places) == 1:
+        return places[0]
+    if places:
+        raise BadInput(f"{path} has {len(places)} text columns; leave one of that name")
+    if len(columns) == 1 and (found := [mark for mark in ";\t|" if mark in columns[0]]):
+        raise BadInput(
+            f"{path} has {found[0]!r} between its columns; save it as CSV with commas, one column named text"
+        )
+    raise BadInput(
+        f"{path} has no text column, only {', '.join(columns)}; give the column to be scored the name text"
+    )

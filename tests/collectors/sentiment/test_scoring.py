@@ -17,7 +17,7 @@ from collectors.records import Post, PostSentiment
 from collectors.sentiment.compact import CompactScorer
 from collectors.sentiment.finbert import FinBert, load_finbert
 from collectors.sentiment.scorer import FloatArray, stored_probabilities
-from collectors.sentiment.scoring import choose_scorer, score_new_posts, score_text_file
+from collectors.sentiment.scoring import FileScores, choose_scorer, score_new_posts, score_text_file
 
 NOW = "2021-02-01T12:00:00Z"
 BODIES = [
@@ -171,7 +171,9 @@ def test_text_file_keeps_its_columns_and_gains_scores(tmp_path: Path) -> None:
                 ["3", "files for\nbankruptcy"],
             ]
         )
-    assert score_text_file(tmp_path / "in.csv", tmp_path / "out.csv", CompactScorer()) == 3
+    assert score_text_file(tmp_path / "in.csv", tmp_path / "out.csv", CompactScorer()) == FileScores(
+        2, 1, "utf-8-sig"
+    )
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["id", "text", "scorer", "positive", "neutral", "negative", "label"]
@@ -190,8 +192,11 @@ def test_text_file_keeps_its_columns_and_gains_scores(tmp_path: Path) -> None:
         (b"text\n", "holds no texts"),
         (b"id,body\n1,moon\n", "no text column, only id, body"),
         (b"text,label\nmoon,positive\n", "columns label already"),
-        (b"id,text\n1,moon,more\n", "row 2 has 3 fields"),
-        (b"text\n\xff\xfe\n", "no CSV in UTF-8"),
+        (b"id;text\n1;moon, up\n", "';' between its columns"),
+        (b"text,Text\nmoon,up\n", "has 2 text columns"),
+        (b'id,text\n1,"moon\nup"\n2,moon,more\n', "ends in line 4 has 3 fields"),
+        (b'id,text\n1,"moon\n2,up\n', "no CSV near line 3"),
+        (b"text\n\x81\xff\n", "no text in UTF-8, UTF-16 or cp1252"),
         (None, "cannot be read"),
     ],
 )
@@ -204,6 +209,16 @@ def test_unusable_text_file_leaves_what_was_there(
     with pytest.raises(BadInput, match=message):
         score_text_file(tmp_path / "in.csv", tmp_path / "out.csv", CompactScorer())
     assert (tmp_path / "out.csv").read_text() == "kept"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_text_file_in_the_encodings_of_spreadsheets(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "in.csv").write_bytes("id, Text\r1,café’s shares surge\r".encode(encoding))
+    told = score_text_file(tmp_path / "in.csv", tmp_path / "out.csv", CompactScorer())
+    assert told == FileScores(1, 0, encoding)
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        [row] = csv.DictReader(file)
+    assert (row[" Text"], row["label"]) == ("café’s shares surge", "positive")
 
 
 def test_unwritable_place_is_told(tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ class BertScorer(ABC):
     Each core computes batches of its own: several cores on one batch of this size wait for each other.
     """
 
-    batch_tokens: int  # padded tokens per batch; a text longer than that is a batch of its own
+    # Padded tokens per batch, measured: docs/sentiment.md. A text longer than that is a batch of its own.
+    batch_tokens = 256
+    equal_lengths = False  # a batch holds texts of one length, without padding
 
     def __init__(self, name: str, columns: Sequence[int], layout: TokenLayout) -> None:
         self._name = name
@@ -65,14 +67,15 @@ class BertScorer(ABC):
         """
         if not texts:
             return np.empty((0, 3))
-        owners, pieces = self._pieces(texts)
+        owners, pieces = self.pieces(texts)
         scores = np.empty((len(pieces), 3))
 
         def forward(rows: list[int]) -> None:
             scores[rows] = self._forward([pieces[row] for row in rows])
 
+        lengths = [len(piece) for piece in pieces]
         with self._one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as cores:
-            list(cores.map(forward, batches([len(piece) for piece in pieces], self.batch_tokens)))
+            list(cores.map(forward, batches(lengths, self.batch_tokens, equal=self.equal_lengths)))
         weights = np.array([[len(piece)] for piece in pieces], float)
         total, weight = np.zeros((len(texts), 3)), np.zeros((len(texts), 1))
         np.add.at(total, owners, scores * weights)
@@ -80,7 +83,7 @@ class BertScorer(ABC):
         mean: FloatArray = total / weight
         return mean
 
-    def _pieces(self, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+    def pieces(self, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
         """Return the tokens of each piece with those around it, and the text that each belongs to."""
         owners, pieces = [], []
         for row, tokens in enumerate(self._tokens(texts)):
@@ -91,23 +94,32 @@ class BertScorer(ABC):
                 pieces.append([self.layout.first, *tokens[start : start + size], self.layout.last])
         return owners, pieces
 
-    def _forward(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
+    def logits_of(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
+        """Return (n, 3) in the model's own order for one batch of pieces."""
         lengths = np.array([len(piece) for piece in pieces])
         tokens = np.full((len(pieces), lengths.max()), self.layout.padding)
         for row, piece in enumerate(pieces):
             tokens[row, : len(piece)] = piece
-        logits = self._logits(tokens, lengths)
+        return self._logits(tokens, lengths)
+
+    def _forward(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
+        logits = self.logits_of(pieces)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         answer: FloatArray = (powers / powers.sum(axis=1, keepdims=True))[:, self.columns]
         return answer
 
 
-def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Yield row numbers, longest first, so that a batch holds neighbours in length and little padding."""
+def batches(lengths: Sequence[int], batch_tokens: int, *, equal: bool = False) -> Iterator[list[int]]:
+    """Yield row numbers, longest first, so that a batch holds neighbours in length and little padding.
+
+    With ``equal`` a batch holds rows of one length, and no padding.
+    """
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        if batch and lengths[batch[0]] * (len(batch) + 1) > batch_tokens:
-            yield batch
+        longest = lengths[batch[0]] if batch else lengths[row]
+        if longest * (len(batch) + 1) > batch_tokens or (equal and lengths[row] != longest):
+            if batch:
+                yield batch
             batch = []
         batch.append(row)
     if batch:

@@ -33,14 +33,9 @@ FETCH_COMMAND = "barograph models fetch"
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
 
-# Padded tokens per batch: measured on two cores, see docs/sentiment.md.
-BATCH_TOKENS = 1024
-
 
 class FinBert(BertScorer):
     """The reference path: torch in float32."""
-
-    batch_tokens = BATCH_TOKENS
 
     def __init__(self, name: str, model: Any, tokenizer: Any, columns: Sequence[int]) -> None:
         layout = TokenLayout(

@@ -27,7 +27,7 @@ from collectors.sentiment.texts import is_scorable, plain_text, post_text
 logger = logging.getLogger(__name__)
 
 SCORE_COLUMNS = ("scorer", "positive", "neutral", "negative", "label")
-TEXTS_TO_COMPARE = 300
+TEXTS_TO_COMPARE = 360
 TEXTS_PER_BATCH = 256  # a batch is saved whole: seconds of FinBERT's work
 
 

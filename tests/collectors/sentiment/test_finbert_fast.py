@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -10,9 +11,15 @@ import numpy as np
 import pytest
 
 from collectors.errors import BadInput, ConfigurationError
-from collectors.sentiment import finbert_fast
+from collectors.sentiment import bert_graph, finbert_fast
 from collectors.sentiment.finbert import FinBert, load_finbert
-from collectors.sentiment.finbert_fast import FastFinBert, build_fast, load_fast_finbert, quantise_finbert
+from collectors.sentiment.finbert_fast import (
+    FastFinBert,
+    build_fast,
+    input_ranges,
+    load_fast_finbert,
+    quantise_finbert,
+)
 from collectors.sentiment.scorer import stored_probabilities
 from collectors.sentiment.scoring import choose_scorer
 from tests.collectors.sentiment.conftest import WORDS
@@ -39,11 +46,11 @@ def reference(models: Path) -> FinBert:
 
 @pytest.fixture(scope="module")
 def fast(reference: FinBert, tmp_path_factory: pytest.TempPathFactory) -> FastFinBert:
-    return build_fast(reference, tmp_path_factory.mktemp("fast"))
+    return build_fast(reference, tmp_path_factory.mktemp("fast"), texts(80)[40:])
 
 
 def test_graph_in_32_bits_answers_as_the_model_does(reference: FinBert, tmp_path: Path) -> None:
-    exact = build_fast(reference, tmp_path, quantise=False)
+    exact = build_fast(reference, tmp_path, [])
     np.testing.assert_allclose(exact.score(texts(40)), reference.score(texts(40)), atol=2e-5)
 
 
@@ -52,37 +59,83 @@ def test_8_bits_stay_near(reference: FinBert, fast: FastFinBert) -> None:
     assert 1e-4 < np.median(apart.max(axis=1)) < 0.05
 
 
+def test_one_column_of_large_numbers_does_not_spoil_the_others(
+    reference: FinBert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    scaled = copy.deepcopy(reference)
+    with torch.no_grad():
+        for layer in scaled.model.bert.encoder.layer:
+            layer.intermediate.dense.weight[5] *= 100
+            layer.output.dense.weight[:, 5] /= 100
+    right, apart = scaled.score(texts(40)), []
+    for name in ("balanced", "as it is"):
+        (tmp_path / name).mkdir()
+        fast = build_fast(scaled, tmp_path / name, texts(80)[40:])
+        apart.append(abs(fast.score(texts(40)) - right).mean())
+        monkeypatch.setattr(bert_graph, "_balance", lambda inputs, _: np.ones_like(inputs))
+    assert apart[0] < apart[1] / 2
+
+
 def test_company_does_not_change_a_stored_score(fast: FastFinBert) -> None:
-    together = stored_probabilities(fast.score(texts(20)))
-    alone = stored_probabilities(np.concatenate([fast.score([text]) for text in texts(20)]))
+    some = [text for text in texts(20) for text in (text, text.replace("apple", "bank"))]  # of equal lengths
+    together = stored_probabilities(fast.score(some))
+    alone = stored_probabilities(np.concatenate([fast.score([text]) for text in some]))
     np.testing.assert_array_equal(together, alone)
+
+
+def test_ranges_are_those_of_what_each_matrix_is_given(reference: FinBert) -> None:
+    import torch
+
+    ranges = input_ranges(reference, ["apple beats estimates", "shares fall"])
+    assert len(ranges) == 2 * 6  # query, key, value, output, wide, narrow of each layer
+    bert = reference.model.bert
+    found = [
+        bert.embeddings(torch.tensor([piece]))
+        for piece in reference.pieces(["apple beats estimates", "shares fall"])[1]
+    ]
+    low = torch.cat([piece[0] for piece in found]).min(dim=0).values
+    np.testing.assert_allclose(ranges["bert.encoder.layer.0.attention.self.key"][0], low.detach(), atol=1e-6)
 
 
 def test_switch_needs_agreement_and_is_then_the_choice(
     models: Path, reference: FinBert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finbert_fast, "FEWEST_TEXTS", 20)
+    monkeypatch.setattr(finbert_fast, "FEWEST_TEXTS", 24)
     monkeypatch.setattr(finbert_fast, "LEAST_AGREEMENT", 1.01)
-    report = quantise_finbert(models, texts(20))
+    report = quantise_finbert(models, texts(24))
     assert (report.switched, report.scorer, report.texts) == (False, reference.name, 20)
     assert [path.name for path in models.iterdir()] == ["finbert"]
 
     monkeypatch.setattr(finbert_fast, "LEAST_AGREEMENT", 0.5)  # a random model has many ties
-    report = quantise_finbert(models, texts(20))
+    report = quantise_finbert(models, texts(24))
     assert report.switched
     chosen = choose_scorer(models)
     assert isinstance(chosen, FastFinBert)
-    assert chosen.name == report.scorer == reference.name + "+int8"
+    assert chosen.name == report.scorer == reference.name + "+int8-2"
     assert choose_scorer(models, models / "finbert").name == reference.name
 
 
 def test_folder_that_changed_is_refused(models: Path, reference: FinBert, tmp_path: Path) -> None:
-    build_fast(reference, tmp_path)
+    build_fast(reference, tmp_path, texts(2))
     with pytest.raises(BadInput, match=r"fast\.json.*run `barograph models quantise` again"):
         load_fast_finbert(tmp_path)
     card = {"name": "x", "columns": [0, 2, 1], "layout": {}, "texts": 1, "agreement": 1.0, "sha256": {}}
     (tmp_path / "fast.json").write_text(json.dumps(card))
     with pytest.raises(BadInput, match="no longer those that were checked"):
+        load_fast_finbert(tmp_path)
+
+
+def test_folder_of_an_earlier_version_is_asked_to_be_made_anew(
+    models: Path, reference: FinBert, tmp_path: Path
+) -> None:
+    fast = build_fast(reference, tmp_path, texts(2))
+    finbert_fast._write_card(tmp_path, fast, 300, 1.0)
+    assert load_fast_finbert(tmp_path).name == reference.name + "+int8-2"
+    card = json.loads((tmp_path / "fast.json").read_text("utf-8"))
+    (tmp_path / "fast.json").write_text(json.dumps(card | {"name": reference.name + "+int8"}))
+    with pytest.raises(BadInput, match=r"earlier version.*run `barograph models quantise` again"):
         load_fast_finbert(tmp_path)
 
 

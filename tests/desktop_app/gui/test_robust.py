@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
+from collectors.store import quick_check
 from desktop_app import secrets
 from desktop_app.gui.crash import offer_report, report_path, watch_for_defects
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.one_window import OneWindow
+from desktop_app.store import open_home_reader
 from tests.desktop_app.facts import fill_home
 from tests.desktop_app.gui.at_window import longest_turns, market, script, shown
 
@@ -91,3 +97,52 @@ def test_the_event_loop_is_never_kept_busy_while_a_command_talks(
     assert window.status.message.text() == "Train: done"
     assert len(turns) > 10
     assert turns[0] < LONGEST_S
+
+
+OPENS = (
+    "import os, sys; from pathlib import Path\n"
+    "from PySide6.QtCore import QTimer\n"
+    "from PySide6.QtWidgets import QApplication, QMessageBox\n"
+    "import desktop_app.gui.main_window as main\n"
+    "from desktop_app.gui.market_page import MarketPage\n"
+    "app = QApplication([])\n"
+    "class Window(main.MainWindow):\n"
+    "    def __init__(self, home, settings):\n"
+    "        super().__init__(home, settings, (sys.executable, '-c', 'import time; time.sleep(8)'))\n"
+    "        self.page('market').ticker_shown.connect(self.told)\n"
+    "    def told(self, ticker):\n"
+    "        boxes = len(self.findChildren(QMessageBox))\n"
+    "        print(ticker, self.shown_page(), self.desk.command.running, boxes, flush=True)\n"
+    "        if sys.argv[2] == 'ends':\n"
+    "            QTimer.singleShot(100, self.close)\n"
+    "        else:\n"
+    "            self.desk.start(('train',))\n"
+    "            self.work_bar.export('forecasts', Path(sys.argv[1]) / 'f.csv')\n"
+    "            print('works', flush=True)\n"
+    "main.MainWindow = Window\n"
+    "print(main.run_app(Path(sys.argv[1])), flush=True)\n"
+)
+
+
+def open_process(home: Path, deed: str) -> subprocess.Popen[str]:
+    program = [sys.executable, "-c", OPENS, str(home), deed]
+    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_after_a_kill_in_the_midst_of_work_the_window_opens_as_if_nothing_had_happened(
+    tmp_path: Path,
+) -> None:
+    home = fill_home(tmp_path / "home")
+    killed = open_process(home, "works")
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == "AAA market False 0\n"
+    assert killed.stdout.readline() == "works\n"
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait(10)
+    killed.stdout.close()
+    said, _ = open_process(home, "ends").communicate(timeout=60)
+    assert said == "AAA market False 0\n0\n"  # no other window in the way, no report, no question
+    with closing(open_home_reader(home)) as db:
+        assert quick_check(db) == []
+    assert not list(home.glob("*.part*"))

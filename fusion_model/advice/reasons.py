@@ -61,8 +61,9 @@ def how_often(p_value: float) -> str:
 
 
 def percent(log_return: float) -> str:
-    """Return a log return as a signed change in percent."""
-    return f"{np.expm1(log_return) * 100:+.1f} %"
+    """Return a log return as a signed change in percent; what rounds to nothing has no sign."""
+    change = round(float(np.expm1(log_return)) * 100, 1)
+    return f"{change:+.1f} %".replace("-", "−") if change else "0.0 %"
 
 
 def sentence(ticker: str, seen: Seen) -> str:
@@ -121,6 +122,8 @@ def joint_sentence(
         What a post of the session said; empty: nothing is quoted.
     """
     told = f"The price moved {percent(moved)}" if np.isfinite(moved) else "No return is known"
+    if percent(moved) == percent(0.0):
+        told = "The price ended where it was"
     apart = "".join(f", {_clause(one)}" for one in seen if one.measure == "spread")
     clauses = [_clause(one) for one in seen if one.measure not in ("return", "spread")]
     parts = [f"{told}{apart}{', with ' if clauses else ''}{_listed(clauses)}.", *beside]

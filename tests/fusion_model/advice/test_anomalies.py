@@ -9,6 +9,7 @@ import pytest
 
 from fusion_model.advice.anomalies import find_anomalies, judge
 from fusion_model.advice.measures import measured
+from fusion_model.advice.reasons import joint_sentence, percent
 from fusion_model.dataset.panel import HIGH, LOW, VOLUME, Panel
 from fusion_model.findings import MARKET, Anomaly, Forecast
 from tests.builders import forecast_of, panel_of, with_future_corrupted, with_tickers
@@ -82,9 +83,16 @@ def test_a_jump_is_told_in_a_sentence() -> None:
     """Three standard deviations of 1 %, under a heavy tail: one session in 1 / 0.00523 = 191."""
     found = found_in(with_last_return(quiet_panel(), 2, -0.03), ticker="T02", measure="return")
     assert found.reason == (
-        "The price moved -3.0 % (dividends included). The evening before, nine in ten outcomes were "
-        "expected between -1.6 % and +1.7 %; a move this far out was expected once in 191 sessions."
+        "The price moved −3.0 % (dividends included). The evening before, nine in ten outcomes were "
+        "expected between −1.6 % and +1.7 %; a move this far out was expected once in 191 sessions."
     )
+
+
+def test_a_move_that_rounds_to_nothing_has_no_sign() -> None:
+    """Once a price "moved -0.0 %"."""
+    assert [percent(move) for move in (-0.0003, 0.0, 0.0004, -0.001)] == ["0.0 %", "0.0 %", "0.0 %", "−0.1 %"]
+    told = joint_sentence([], -0.0003, 0.001, [])
+    assert told.startswith("The price ended where it was.")
 
 
 def test_a_move_beyond_all_quantiles_has_a_probability_above_zero() -> None:
@@ -188,7 +196,7 @@ def test_stocks_that_fall_together_are_not_apart_but_the_market_is_unusual() -> 
     (market,) = [one for one in found if one.ticker == MARKET]
     assert (market.measure, market.expected) == ("turbulence", 1.0)
     assert market.observed > 3.0
-    assert market.reason.startswith("0 stocks rose and 6 fell, -3.0 % in the middle.")
+    assert market.reason.startswith("0 stocks rose and 6 fell, −3.0 % in the middle.")
 
 
 def test_what_is_unusual_is_told_together_with_the_report_the_release_and_a_post() -> None:
@@ -208,7 +216,7 @@ def test_what_is_unusual_is_told_together_with_the_report_the_release_and_a_post
     found = find_anomalies(panel, forecasts_for(panel), said=said)
     (joint,) = [one for one in found if one.measure == "joint"]
     assert joint.ticker == "T02"
-    assert joint.reason.startswith("The price moved -4.9 %, ")
+    assert joint.reason.startswith("The price moved −4.9 %, ")
     assert "times the usual volume" in joint.reason
     assert "40 posts against " in joint.reason
     assert "40 posts more negative than usual" in joint.reason

@@ -39,8 +39,8 @@ def test_a_far_price_is_found_and_told() -> None:
     assert found.move == pytest.approx(-0.06)
     assert found.elapsed == pytest.approx(0.5)
     assert found.reason.startswith(
-        f"The price stands at {found.price:,.2f}, -5.8 % since the close (dividends included), with 50 % of "
-        "the trading hours passed. By then nine in ten outcomes were expected between -1.3 % and +1.3 %; "
+        f"The price stands at {found.price:,.2f}, −5.8 % since the close (dividends included), with 50 % of "
+        "the trading hours passed. By then nine in ten outcomes were expected between −1.3 % and +1.3 %; "
         "a move this far at any moment of the session was expected once in "
     )
 

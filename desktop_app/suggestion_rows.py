@@ -39,9 +39,10 @@ WALK_HEADER = (
 )  # fmt: skip
 FRONTIER_HEADER = ("exchanged", "worst 1 in 20", "volatility", "names")
 METHOD_NOTE = (
-    "Worst 1 in 20: the mean loss of the worst twentieth of scenarios over the horizon. Moves by: how far "
-    "the suggestion would move with other draws of the scenarios and volatilities a tenth off. Beat 1/N "
-    "(the same weight in each): in the past, beyond doubt, after costs."
+    "Worst 1 in 20 (CVaR): the mean loss of the worst twentieth of scenarios over the horizon. Names: so "
+    "many equal weights would be as well spread. Moves by: how far the suggestion would move with other "
+    "draws of the scenarios and volatilities a tenth off. Beat 1/N (the same weight in each): in the past, "
+    "beyond doubt, after costs."
 )
 WALK_NOTE = (
     "Sharpe: return a year over volatility. Less 1/N: 95 % of the difference of Sharpe ratios. Deflated: the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -81,7 +82,7 @@ class Voice:
     def say(self, text: str = "") -> None:
         """Print a line for a person; nothing where a program listens."""
         if not (self.as_json or self.progress_json):
-            print(redact(text), file=self._out, flush=True)
+            self._print(redact(text))
 
     def tell(self, text: str) -> None:
         """Tell what goes on beside the result: on standard error, or as a line of progress."""
@@ -95,7 +96,7 @@ class Voice:
         if self.progress_json:
             self._line({"result": plain(result)})
         elif self.as_json:
-            print(redact(json.dumps(plain(result), indent=1)), file=self._out, flush=True)
+            self._print(redact(json.dumps(plain(result), indent=1)))
 
     def fail(self, error: BaseException) -> None:
         """Tell an error: on standard error, and where a program listens also as JSON."""
@@ -105,6 +106,15 @@ class Voice:
         elif self.as_json:
             print(json.dumps({"error": sentence, "exit_code": code}), file=self._out, flush=True)
         print(f"barograph: {sentence}", file=sys.stderr, flush=True)
+
+    def _print(self, text: str) -> None:
+        """Print, until whoever reads has seen enough (as `| head` does): the work then ends in silence."""
+        try:
+            print(text, file=self._out, flush=True)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._out.fileno())  # also for the last flush of the process
+            os.close(nowhere)
 
     def _line(self, value: dict[str, Any]) -> None:
         print(redact(json.dumps(value)), file=self._out, flush=True)

@@ -20,7 +20,7 @@ OPSET, FUSED_OPSET, IR_VERSION = 17, 1, 8
 
 ENCODER = "bert.encoder.layer."
 LEAST_RANGE = 1e-5  # of an input that was always 0
-EVENED = 0.75  # how much of the unevenness of the input columns goes over to the weights
+EVENED = 0.85  # how much of the unevenness of the input columns goes over to the weights
 
 Column = NDArray[np.float32]
 

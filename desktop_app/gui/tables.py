@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from collectors.errors import CollectorError
 from desktop_app.export import export_table
 
+PLAIN_CSV, EXCEL_CSV = "CSV (*.csv)", "CSV for Excel (*.csv)"  # the latter with a byte order mark
 NARROWEST, FIRST_GUESS = 80, 600  # pixels of a text that wraps: at least, and before it has a place
 
 Row = TypeVar("Row")
@@ -160,19 +161,28 @@ class WrappedLabel(QLabel):
             self.updateGeometry()
 
 
-def save_table(model: RecordModel[Any], out: Path) -> int:
+def ask_csv(parent: QWidget, title: str, suggested: str) -> tuple[Path | None, bool]:
+    """Ask where to write a CSV; return the file (None: nowhere), and whether it is meant for Excel."""
+    path, kind = QFileDialog.getSaveFileName(
+        parent, title, str(Path.home() / suggested), f"{PLAIN_CSV};;{EXCEL_CSV}"
+    )
+    return Path(path) if path else None, kind == EXCEL_CSV
+
+
+def save_table(model: RecordModel[Any], out: Path, *, excel: bool = False) -> int:
     """Write what a table shows as CSV; return the rows. Errors as desktop_app.export.export_table."""
     header = [column.title for column in model.columns]
-    return export_table(header, ([column.text(row) for column in model.columns] for row in model.rows), out)
+    return export_table(
+        header, ([column.text(row) for column in model.columns] for row in model.rows), out, excel
+    )
 
 
 def _ask_to_save(view: QTableView, model: RecordModel[Any], name: str) -> None:
-    suggested = Path.home() / f"barograph-{name.lower().replace(' ', '-')}.csv"
-    path, _ = QFileDialog.getSaveFileName(view, "Save this table", str(suggested), "CSV (*.csv)")
-    if not path:
+    path, excel = ask_csv(view, "Save this table", f"barograph-{name.lower().replace(' ', '-')}.csv")
+    if path is None:
         return
     try:
-        save_table(model, Path(path))
+        save_table(model, path, excel=excel)
     except CollectorError as error:
         QMessageBox.warning(view, "Save this table", str(error))
 

@@ -25,7 +25,7 @@ from collectors.market_calendar import utc_now
 from desktop_app.export import export_anomalies, export_forecasts, export_posts, export_track_record
 from desktop_app.freshness import state_of
 from desktop_app.gui.desk import Desk
-from desktop_app.gui.tables import label, set_role
+from desktop_app.gui.tables import ask_csv, label, set_role
 from desktop_app.settings import THEMES
 from desktop_app.snapshot import Overview
 from desktop_app.words import age, count, day
@@ -126,15 +126,13 @@ class WorkBar(QToolBar):
             self.picture_wanted.emit(kind, path)
 
     def _ask_export(self, name: str) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, f"Export {name}", str(Path.home() / f"barograph-{name}.csv"), "CSV (*.csv)"
-        )
-        if path:
-            self.export(name, Path(path))
+        path, excel = ask_csv(self, f"Export {name}", f"barograph-{name}.csv")
+        if path is not None:
+            self.export(name, path, excel=excel)
 
-    def export(self, name: str, out: Path) -> None:
+    def export(self, name: str, out: Path, *, excel: bool = False) -> None:
         """Write a CSV on the reading thread and say how many rows it has."""
-        self.desk.read("export", partial(_exported, name=name, out=out), self.desk.say)
+        self.desk.read("export", partial(_exported, name=name, out=out, excel=excel), self.desk.say)
 
 
 class StatusLine(QStatusBar):
@@ -186,6 +184,6 @@ class StatusLine(QStatusBar):
         set_role(self.as_of, "warning" if stale else "muted")
 
 
-def _exported(db: sqlite3.Connection, name: str, out: Path) -> str:
-    rows = EXPORTS[name](db, out)
+def _exported(db: sqlite3.Connection, name: str, out: Path, excel: bool) -> str:
+    rows = EXPORTS[name](db, out, excel=excel)
     return f"{count(rows, 'row')} written to {out}"

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QInputDialog, QLabel
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from collectors.records import MacroObservation
 from collectors.store import save_macro, save_price_bars
 from desktop_app.gui.main_window import MainWindow
+from desktop_app.gui.tables import EXCEL_CSV, PLAIN_CSV
 from desktop_app.gui.theme import apply_theme, theme_named
 from desktop_app.gui.watchlist_panel import WatchlistPanel
 from desktop_app.gui.workers import Command
@@ -206,6 +207,18 @@ def test_export_writes_the_file_and_says_how_many_rows(
     window.work_bar.export("forecasts", tmp_path / "f.csv")
     qtbot.waitUntil(lambda: window.status.message.text().startswith("3 rows written to"))
     assert (tmp_path / "f.csv").stat().st_size > 0
+
+
+def test_an_export_for_excel_begins_with_the_mark_that_it_knows_utf_8_by(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(fill_home(tmp_path / "home"))
+    for kind, mark in ((PLAIN_CSV, b"ticker"), (EXCEL_CSV, b"\xef\xbb\xbf")):
+        out = tmp_path / f"{kind}.csv"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, at=out, how=kind: (str(at), how))
+        window.work_bar._ask_export("anomalies")
+        qtbot.waitUntil(lambda at=out: window.status.message.text().endswith(str(at)))
+        assert out.read_bytes().startswith(mark)
 
 
 def test_a_damaged_record_is_told_and_the_window_stays(
@@ -463,3 +476,16 @@ def test_tickers_are_watched_and_let_go_in_the_window(
     qtbot.waitUntil(lambda: panel.listed() == ["AAA", "BBB", "CCC"])
     with closing(open_home(home)) as db:
         assert load_watchlist(db) == ["AAA", "BBB", "CCC"]
+
+
+def test_one_session_of_history_is_shown_without_a_move_or_a_forecast(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    with closing(open_home(tmp_path)) as db:
+        save_price_bars(db, bars_of("AAA")[:1], NOW)
+    window = open_window(tmp_path)
+    shown(qtbot, window, "AAA")
+    (row,) = market(window).watchlist.model.rows
+    assert (math.isnan(row.move), row.range_text) == (True, "")
+    assert market(window).forecast.empty.isVisible()
+    assert "close $100.00" in market(window).chart.said()

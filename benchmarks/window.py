@@ -57,6 +57,7 @@ def _open(home: Path) -> tuple[Any, Any, Any]:
     settings = load_settings(home)
     apply_theme(app, theme_named(settings.theme))  # type: ignore[arg-type]
     window = MainWindow(home, settings, remember=False)
+    gc.freeze()  # as run_app does
     return app, window, window.page("market")
 
 

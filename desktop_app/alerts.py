@@ -91,9 +91,12 @@ def load_alerts(
     db: sqlite3.Connection, settings: Settings, ticker: str | None = None, first_session: str = ""
 ) -> list[Alert]:
     """Return the alerts of one ticker or of all, newest and least probable first."""
-    answers = load_acknowledgements(db)
+    answers, anomalies = load_acknowledgements(db), load_anomalies(db)
+    if ticker is not None:  # others count only where they were judged on the same days
+        days = {anomaly.session for anomaly in anomalies if anomaly.ticker == ticker}
+        anomalies = [anomaly for anomaly in anomalies if anomaly.session in days]
     alerts = [
-        *alerts_among(load_anomalies(db), answers, settings, load_watchlist(db), load_tickers(db)),
+        *alerts_among(anomalies, answers, settings, load_watchlist(db), load_tickers(db)),
         *alerts_of_rules(load_rule_alerts(db), answers),
     ]
     alerts.sort(key=lambda one: one.session, reverse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import replace
 from functools import partial
@@ -270,6 +271,7 @@ def run_app(home: Path) -> int:
     offer_report(home, window)
     if not window.desk.has_record:
         window.begin()
+    gc.freeze()  # modules and widgets stay to the end: no collection need look at them
     code = app.exec()
     alone.close()
     sys.excepthook = sys.__excepthook__

@@ -49,7 +49,7 @@ def _open(home: Path) -> tuple[Any, Any, Any]:
     from PySide6.QtWidgets import QApplication
 
     import desktop_app.cli  # noqa: F401, as `barograph` does
-    from desktop_app.gui.main_window import MainWindow
+    from desktop_app.gui.main_window import MainWindow, collect_rarely
     from desktop_app.gui.theme import apply_theme, theme_named
     from desktop_app.settings import load_settings
 
@@ -57,7 +57,7 @@ def _open(home: Path) -> tuple[Any, Any, Any]:
     settings = load_settings(home)
     apply_theme(app, theme_named(settings.theme))  # type: ignore[arg-type]
     window = MainWindow(home, settings, remember=False)
-    gc.freeze()  # as run_app does
+    collect_rarely()  # as run_app does
     return app, window, window.page("market")
 
 

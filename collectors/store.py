@@ -888,14 +888,17 @@ def load_closing_instants(db: sqlite3.Connection, ticker: str) -> list[tuple[str
 
 def load_scored_posts(
     db: sqlite3.Connection, ticker: str
-) -> list[tuple[str, str | None, float | None, float | None, float | None]]:
-    """Return (available_at, scorer, positive, neutral, negative) of every post on a ticker, by its name.
+) -> list[tuple[str, str | None, int | None, float | None]]:
+    """Return (available_at, scorer, label, tone) of every post on a ticker, by post.
 
-    One row per post and scorer; a post without a score has one row whose last four are None.
+    The likeliest label is 0 positive, 1 neutral, 2 negative; of two alike, the later one. ``tone`` is the
+    probability of positive less that of negative. One row per post and scorer; a post without a score has one
+    row whose last three are None.
     """
     return db.execute(
-        "SELECT available_at, scorer, positive, neutral, negative FROM post_mention "
-        "JOIN post USING (post_id) LEFT JOIN post_sentiment USING (post_id) "
+        "SELECT available_at, scorer, CASE WHEN negative >= positive AND negative >= neutral THEN 2 "
+        "WHEN neutral >= positive THEN 1 WHEN positive >= 0 THEN 0 END, positive - negative "
+        "FROM post_mention JOIN post USING (post_id) LEFT JOIN post_sentiment USING (post_id) "
         "WHERE ticker = ? ORDER BY post_id, scorer",
         (ticker,),
     ).fetchall()

@@ -511,34 +511,29 @@ def _newest_forecasts(db: sqlite3.Connection, tickers: Sequence[str]) -> dict[st
 
 
 def _daily_sentiment(
-    rows: Sequence[tuple[str, str | None, float | None, float | None, float | None]], closes: Sequence[str]
+    rows: Sequence[tuple[str, str | None, int | None, float | None]], closes: Sequence[str]
 ) -> dict[str, tuple[DaySentiment, ...]]:
     """Return the days of each scorer; a post belongs to the first close that knew it."""
     days: dict[str, dict[int, list[Any]]] = defaultdict(dict)
-    position, after, until = 0, LATEST, ""  # a post beside the one before needs no search
-    for at, scorer, positive, neutral, negative in rows:
-        if not after < at <= until:
+    by_date = {close[:10]: position for position, close in enumerate(closes)}
+    for at, scorer, label, tone in rows:
+        position = by_date.get(at[:10], -1)
+        if position < 0:  # on a day without a session
             position = bisect_left(closes, at)
-            after = closes[position - 1] if position else ""
-            until = closes[position] if position < len(closes) else LATEST
+        elif at > closes[position]:
+            position += 1
         day = days[scorer or ""]
         tally = day.get(position)
         if tally is None:
             tally = day[position] = [0, 0, 0, 0, 0.0]
-        tally[0] += 1
-        if positive is None or neutral is None or negative is None:
-            continue
-        if negative >= positive and negative >= neutral:
-            tally[3] += 1
-        elif neutral >= positive:
-            tally[2] += 1
-        else:
-            tally[1] += 1
-        tally[4] += positive - negative
+        tally[3] += 1
+        if label is not None:
+            tally[label] += 1
+            tally[4] += tone
     return {
         scorer: tuple(
             DaySentiment(position, many, up, flat, down, total / many if scorer else math.nan)
-            for position, (many, up, flat, down, total) in sorted(by_day.items())
+            for position, (up, flat, down, many, total) in sorted(by_day.items())
         )
         for scorer, by_day in days.items()
     }

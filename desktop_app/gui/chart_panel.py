@@ -64,6 +64,7 @@ class ChartPanel(QFrame):
         self._title, self._name = label("", "title"), label("", "muted")
         self._close, self._move = label("", "title"), label("", "muted")
         self._as_of = label("", "warning")
+        self._as_of.setMinimumWidth(1)
         self._readout = label("", "muted")
         self._readout.setMinimumWidth(10)
         self._legend = label("", "muted", wrap=True)

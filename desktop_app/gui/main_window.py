@@ -31,6 +31,7 @@ from desktop_app.snapshot import Overview, company_name
 
 WINDOW_STATE_NAME = "window.ini"
 PALETTE_KEYS = ("Ctrl+K", "F1")
+NEW_OBJECTS = 50_000  # so many more make a collection worth its time
 WIDTH_FOR_TITLES = 1180  # pixels; in a narrower window the navigation shows icons alone
 
 
@@ -243,6 +244,15 @@ class MainWindow(QMainWindow):
         self.closed.emit()
 
 
+def collect_rarely() -> None:
+    """Look for garbage less often than Python does, and never at what is there now: it stays to the end.
+
+    A ticker with its history is tens of thousands of objects without a cycle among them.
+    """
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS, 10, 10)
+
+
 def run_app(home: Path) -> int:
     """Open the window on a home and return the exit code when it is closed.
 
@@ -271,7 +281,7 @@ def run_app(home: Path) -> int:
     offer_report(home, window)
     if not window.desk.has_record:
         window.begin()
-    gc.freeze()  # modules and widgets stay to the end: no collection need look at them
+    collect_rarely()
     code = app.exec()
     alone.close()
     sys.excepthook = sys.__excepthook__

@@ -71,7 +71,7 @@ class ChartPanel(QFrame):
         self._strip_note = label("", "muted", wrap=True)
         self._name.setMinimumWidth(1)
         head = QHBoxLayout()
-        head.setSpacing(8)
+        head.setSpacing(4)
         for widget in (self._title, self._name, self._close, self._move, self._as_of):
             head.addWidget(widget)
         head.addStretch()

@@ -46,6 +46,7 @@ BY_SECTOR = "By sector"
 ORDERS = ("By ticker", BY_SECTOR, "By move", "By width of range", "Alerts first")
 RANGE_NOTE = "Last line: 90 % range, next session."
 EVERYONE = "All tickers"
+NARROWEST_BUTTON = 60  # pixels
 MARGIN = 10
 SPARKLINE_EXTRA = 8  # pixels that the last line of a card is higher than a line of text
 
@@ -236,6 +237,8 @@ class WatchlistPanel(QFrame):
         head.addWidget(self.search)
         line = QHBoxLayout()
         line.setSpacing(6)
+        for button in (self.groups, self.order):
+            button.setMinimumWidth(NARROWEST_BUTTON)
         line.addWidget(self.groups, 1)
         line.addWidget(self.order, 1)
         head.addLayout(line)

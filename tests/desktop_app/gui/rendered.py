@@ -23,6 +23,7 @@ from desktop_app.settings import Settings
 
 SIZE = (1400, 900)  # logical pixels
 MAY_BE_CUT = 10  # labels with so small a least width give way to others on purpose
+STILL = 40  # turns of the event loop without a change, a fifth of a second at least
 SLACK = 2  # logical pixels that fonts of different sizes round to
 
 
@@ -44,7 +45,7 @@ def draw(home: Path, folder: Path, theme: str) -> dict[str, dict[str, object]]:
         window.page(entry.name).completed.connect(lambda done=completed: done.append(True))
         window.open_page(entry.name)
         until(app, lambda name=entry.name, done=completed: name == "market" or bool(done))
-        settle(app)
+        settle(app, window)
         picture = window.grab()
         picture.save(str(folder / f"{entry.name}-{theme}.png"))
         found[entry.name] = {
@@ -65,11 +66,17 @@ def until(app: QApplication, done: Callable[[], bool]) -> None:
             raise SystemExit("the window did not come to rest within a minute")
 
 
-def settle(app: QApplication) -> None:
-    """Let layouts that follow one another end."""
-    for _ in range(20):
+def settle(app: QApplication, window: MainWindow) -> None:
+    """Let layouts that follow one another end, and answers that a page waits for come."""
+    before: list[tuple[str, int, int]] = []
+    still = 0
+    while still < STILL:
         app.processEvents()
         time.sleep(0.005)
+        labels = [label for label in window.findChildren(QLabel) if label.isVisible()]
+        now = [(label.text(), label.width(), label.height()) for label in labels]
+        still = still + 1 if now == before else 0
+        before = now
 
 
 def places(window: MainWindow) -> dict[str, list[int]]:

@@ -171,7 +171,7 @@ def _sentiment_model(models: Path) -> SourceRow:
         state="fresh" if there else "missing",
         advice=""
         if there
-        else "Fetch FinBERT (438 MB) reads posts better; until then the compact one works.",
+        else "Press Fetch FinBERT (438 MB): it reads posts better. Until then the compact scorer works.",
     )
 
 

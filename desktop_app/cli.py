@@ -268,7 +268,9 @@ def collect(context: Context, tell: Progress, kinds: tuple[str, ...]) -> dict[st
             runs.append(run)
     failed = [run for run in runs if run.outcome != "done"]
     if failed:
-        raise ConfigurationError("; ".join(f"{run.job}: {run.message}" for run in failed))
+        came = ", ".join(run.job for run in runs if run.outcome == "done")
+        told = "; ".join(f"{run.job}: {run.message}" for run in failed)
+        raise ConfigurationError(f"{came} came, not all else: {told}" if came else told)
     return {"runs": runs}
 
 

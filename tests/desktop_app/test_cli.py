@@ -18,7 +18,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from collectors.errors import ConfigurationError
 from collectors.locks import COLLECTOR, SCHEDULE, holding
+from collectors.progress import CollectReport
+from collectors.schedule import Job
 from desktop_app.cli import run
 from desktop_app.store import DATABASE_NAME, open_home
 from desktop_app.terminal import redact
@@ -185,6 +188,19 @@ def test_a_missing_key_says_which_and_where_to_get_it(
     assert code == 3
     assert "FRED_API_KEY" in err
     assert "fred" in err.lower()
+
+
+def test_what_came_is_told_beside_what_did_not(barograph: Barograph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prices had come, and all that was said of the collection was that it had not worked."""
+
+    def missing(_db: sqlite3.Connection, _now: str) -> CollectReport:
+        raise ConfigurationError("the key is missing")
+
+    jobs = [Job("prices", (), lambda _db, _now: CollectReport(rows=3)), Job("macro", (), missing)]
+    monkeypatch.setattr("desktop_app.daily.daily_jobs", lambda _home, _tell: jobs)
+    code, _, err = barograph("collect", "prices", "macro")
+    assert code == 3
+    assert "prices came, not all else: macro: the key is missing" in err
 
 
 def test_earnings_dates_need_a_contact_for_the_sec(barograph: Barograph) -> None:

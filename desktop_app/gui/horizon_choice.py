@@ -45,6 +45,11 @@ class HorizonChoice(QWidget):
             raise KeyError(horizon)
         return found
 
+    @property
+    def horizon(self) -> int:
+        """The horizon whose button is down."""
+        return self._group.checkedId()
+
     def choose(self, horizon: int) -> None:
         """Put down the button of a horizon."""
         self.button(horizon).setChecked(True)

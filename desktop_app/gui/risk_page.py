@@ -50,7 +50,7 @@ class RiskPage(Page):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.rows = RiskPageRows(None, "", None)
-        self._of, self._horizon = HELD, HORIZONS[1]
+        self._of = HELD
         self.headline, self.unseen = label("", "figure", wrap=True), label("", "warning", wrap=True)
         self.stale, self.tail = label("", "warning", wrap=True), label("", "muted", wrap=True)
         self.tests = label("", "muted", wrap=True)
@@ -65,7 +65,7 @@ class RiskPage(Page):
     def _choices(self) -> QHBoxLayout:
         line = QHBoxLayout()
         self._subjects = QButtonGroup(self)
-        self.horizons = HorizonChoice("Who bears it, sessions ahead:", "Who bears it over {}", self._horizon)
+        self.horizons = HorizonChoice("Who bears it, sessions ahead:", "Who bears it over {}", HORIZONS[1])
         self.horizons.chosen.connect(self.show_horizon)
         self.held, self.stock = QPushButton("What you hold"), QPushButton("This stock")
         for button, of in ((self.held, HELD), (self.stock, STOCK)):
@@ -142,7 +142,6 @@ class RiskPage(Page):
 
     def show_horizon(self, horizon: int) -> None:
         """Show who bears the risk of one horizon."""
-        self._horizon = horizon
         self.horizons.choose(horizon)
         view = self._view()
         if view is not None:
@@ -176,20 +175,20 @@ class RiskPage(Page):
         self._show_parts(view)
 
     def _show_parts(self, view: RiskView) -> None:
-        parts: Sequence[Cells] = view.parts.get(self._horizon, ())
+        parts: Sequence[Cells] = view.parts.get(self.horizons.horizon, ())
         self.parts.show_rows(parts)
         _fit(self.part_table, min(len(parts), MOST_ROWS))
-        self.tail.setText(view.tail.get(self._horizon, ""))
+        self.tail.setText(view.tail.get(self.horizons.horizon, ""))
         for widget in (self.part_heading, self.part_table, self.tail):
             widget.setVisible(bool(parts))
         self.horizons.setEnabled(bool(view.parts))
 
     def remember(self, state: QSettings) -> None:
-        state.setValue("risk/horizon", self._horizon)
+        state.setValue("risk/horizon", self.horizons.horizon)
         state.setValue("risk/of", self._of)
 
     def recall(self, state: QSettings) -> None:
-        self.show_horizon(kept_horizon(state.value("risk/horizon"), self._horizon))
+        self.show_horizon(kept_horizon(state.value("risk/horizon"), self.horizons.horizon))
         self._of = STOCK if state.value("risk/of", self._of) == STOCK else HELD
 
 

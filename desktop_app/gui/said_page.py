@@ -42,7 +42,6 @@ class SaidPage(Page):
         super().__init__(desk)
         self.past = Past()
         self.index = -1
-        self._horizon = HORIZONS[1]
         self._wanted_session = ""
         self.chart, self.words = PastChart(desk.theme), SaidPanel()
         self.chart.day_wanted.connect(self._follow_drag)
@@ -88,7 +87,7 @@ class SaidPage(Page):
         line.addWidget(self.slider, 1)
         line.addWidget(self.later_miss)
         line.addSpacing(12)
-        self.horizons = HorizonChoice("Strip:", "Strip of the outcomes {} ahead", self._horizon)
+        self.horizons = HorizonChoice("Strip:", "Strip of the outcomes {} ahead", HORIZONS[1])
         self.horizons.chosen.connect(self.show_horizon)
         line.addWidget(self.horizons)
         return line
@@ -115,7 +114,7 @@ class SaidPage(Page):
         self.slider.blockSignals(True)
         self.slider.setRange(0, len(rows.said) - 1)
         self.slider.blockSignals(False)
-        self.chart.show_past(rows, self._horizon)
+        self.chart.show_past(rows, self.horizons.horizon)
         self.words.show_past(rows)
         self._show_index(
             rows.nearest(rows.position(session)) if session else rows.newest_known(), follow=same
@@ -142,7 +141,6 @@ class SaidPage(Page):
 
     def show_horizon(self, horizon: int) -> None:
         """Show the outcomes of one horizon in the strip."""
-        self._horizon = horizon
         self.horizons.choose(horizon)
         self.chart.show_horizon(horizon)
         self._show_strip_note()
@@ -168,7 +166,7 @@ class SaidPage(Page):
 
     def _show_strip_note(self) -> None:
         self._strip_note.setText(
-            f"Below: where each outcome {count(self._horizon, 'session')} ahead fell in its forecast "
+            f"Below: where each outcome {count(self.horizons.horizon, 'session')} ahead fell in its forecast "
             "(5 to 95 % shaded); ▲ above, ▼ below. Filled: forecast live; hollow: made afterwards."
         )
 
@@ -176,7 +174,7 @@ class SaidPage(Page):
         self.chart.show_theme(theme)
 
     def remember(self, state: QSettings) -> None:
-        state.setValue("said/horizon", self._horizon)
+        state.setValue("said/horizon", self.horizons.horizon)
 
     def recall(self, state: QSettings) -> None:
-        self.show_horizon(kept_horizon(state.value("said/horizon"), self._horizon))
+        self.show_horizon(kept_horizon(state.value("said/horizon"), self.horizons.horizon))

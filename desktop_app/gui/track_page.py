@@ -51,7 +51,7 @@ class TrackPage(Page):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.figures: TrackFigures | None = None
-        self.kind, self.horizon = "", HORIZONS[0]
+        self.kind = ""
         self.headline = label("", "heading", wrap=True)
         self.direction = label("", "warning", wrap=True)
         self.sentence = label("", wrap=True)
@@ -78,7 +78,7 @@ class TrackPage(Page):
             self.kind_buttons[kind] = button
             line.addWidget(button)
         line.addSpacing(16)
-        self.horizons = HorizonChoice("Sessions ahead:", "{} ahead", self.horizon)
+        self.horizons = HorizonChoice("Sessions ahead:", "{} ahead", HORIZONS[0])
         self.horizons.chosen.connect(partial(self.choose, None))
         line.addWidget(self.horizons)
         line.addStretch()
@@ -137,13 +137,14 @@ class TrackPage(Page):
 
     def choose(self, kind: str | None, horizon: int | None) -> None:
         """Show forecasts of a kind of KINDS and a horizon; None: as before."""
-        self.kind, self.horizon = kind or self.kind, horizon or self.horizon
+        self.kind = kind or self.kind
+        if horizon is not None:
+            self.horizons.choose(horizon)
         if self.figures is None:
             return
         self.kind_buttons[self.kind].setChecked(True)
-        self.horizons.choose(self.horizon)
-        self._show_cut(self.figures.cuts[self.kind, self.horizon])
-        self.skill.show_skills([one for one in self.figures.skills if one.horizon == self.horizon])
+        self._show_cut(self.figures.cuts[self.kind, self.horizons.horizon])
+        self.skill.show_skills([one for one in self.figures.skills if one.horizon == self.horizons.horizon])
 
     def _show_cut(self, cut: Cut) -> None:
         self.sentence.setText(cut.sentence)
@@ -157,10 +158,10 @@ class TrackPage(Page):
             diagram.show_theme(theme)
 
     def remember(self, state: QSettings) -> None:
-        state.setValue("track/horizon", self.horizon)
+        state.setValue("track/horizon", self.horizons.horizon)
 
     def recall(self, state: QSettings) -> None:
-        self.horizon = kept_horizon(state.value("track/horizon"), self.horizon)
+        self.choose(None, kept_horizon(state.value("track/horizon"), self.horizons.horizon))
 
 
 def _framed(title: str, note: str | QWidget, diagram: Diagram) -> QFrame:

@@ -69,7 +69,6 @@ class WhyPage(Page):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.rows: WhyRows | None = None
-        self._horizon = HORIZONS[1]
         self.causes, self.neighbours, self.releases = (
             RecordModel(columns) for columns in (CAUSES, NEIGHBOURS, RELEASES)
         )
@@ -88,7 +87,7 @@ class WhyPage(Page):
         layout = QVBoxLayout(side)
         layout.setContentsMargins(0, 0, 10, 0)
         layout.setSpacing(8)
-        self.horizons = HorizonChoice("Sessions ahead:", "Reasons for {} ahead", self._horizon)
+        self.horizons = HorizonChoice("Sessions ahead:", "Reasons for {} ahead", HORIZONS[1])
         self.horizons.chosen.connect(self.show_horizon)
         layout.addWidget(self.horizons, alignment=Qt.AlignmentFlag.AlignLeft)
         self.headline = label("", "heading", wrap=True)
@@ -161,11 +160,10 @@ class WhyPage(Page):
         self.releases_heading.setText(news.releases_heading)
         self._fill(self._release_table, self.releases, news.releases)
         self.posts.show_posts(news.heading, news.posts)
-        self.show_horizon(self._horizon)
+        self.show_horizon(self.horizons.horizon)
 
     def show_horizon(self, horizon: int) -> None:
         """Tell of one horizon; of the first where that one has no reasons."""
-        self._horizon = horizon
         self.horizons.choose(horizon)
         if self.rows is None:
             return
@@ -206,10 +204,10 @@ class WhyPage(Page):
             view.viewport().update()
 
     def remember(self, state: QSettings) -> None:
-        state.setValue("why/horizon", self._horizon)
+        state.setValue("why/horizon", self.horizons.horizon)
 
     def recall(self, state: QSettings) -> None:
-        self.show_horizon(kept_horizon(state.value("why/horizon"), self._horizon))
+        self.show_horizon(kept_horizon(state.value("why/horizon"), self.horizons.horizon))
 
 
 def _unbroken(text: str) -> str:

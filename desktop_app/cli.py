@@ -635,12 +635,13 @@ def watch(context: Context, action: str, tickers: tuple[str, ...], group: str | 
     if (action == "list") == bool(tickers):
         raise click.UsageError("`add` and `remove` take tickers, `list` takes none")
     named = sorted(set(map(choices.ticker_of, tickers)))
+    group = None if group is None else choices.group_of(group)
     with context.database() as db:
         if action == "add":
             if group is not None:
                 choices.put_into_group(db, group, named, utc_now())
             choices.watch(db, named, utc_now())
-        elif group is not None:
+        elif action == "remove" and group is not None:
             choices.take_out_of_group(db, group, named)
         elif action == "remove":
             choices.unwatch(db, named)

@@ -124,17 +124,26 @@ def load_watchlist(db: sqlite3.Connection) -> list[str]:
     return [row[0] for row in db.execute("SELECT ticker FROM watched_ticker ORDER BY ticker")]
 
 
-def put_into_group(db: sqlite3.Connection, name: str, tickers: Iterable[str], now: str) -> int:
-    """Put tickers into a group of the watchlist, which is there from its first one on; return the new ones.
+def group_of(text: str) -> str:
+    """Return what was typed as the name of a group, with single blanks.
 
     Raises
     ------
     BadInput
-        A name that cannot be shown: empty, or longer than LONGEST_GROUP characters.
+        It cannot be shown: empty, or longer than LONGEST_GROUP characters.
     """
-    name = " ".join(name.split())
+    name = " ".join(text.split())
     if not 0 < len(name) <= LONGEST_GROUP:
         raise BadInput(f"'{name}' cannot name a group; expected 1 to {LONGEST_GROUP} characters")
+    return name
+
+
+def put_into_group(db: sqlite3.Connection, name: str, tickers: Iterable[str], now: str) -> int:
+    """Put tickers into a group of the watchlist, which is there from its first one on; return the new ones.
+
+    The name is checked as by group_of.
+    """
+    name = group_of(name)
     with writing(db):
         before = db.total_changes
         db.executemany(
@@ -146,6 +155,7 @@ def put_into_group(db: sqlite3.Connection, name: str, tickers: Iterable[str], no
 
 def take_out_of_group(db: sqlite3.Connection, name: str, tickers: Iterable[str]) -> int:
     """Take tickers out of a group, which ends with its last one; return how many were in it."""
+    name = group_of(name)
     with writing(db):
         before = db.total_changes
         db.executemany(

@@ -458,6 +458,7 @@ def test_the_whole_way_by_commands(
 def test_a_group_of_the_watchlist_is_filled_shown_and_emptied(barograph: Barograph) -> None:
     assert barograph("watch", "add", "AAPL", "MSFT", "--group", "Tech")[0] == 0
     assert barograph("watch", "list", "--group", "Tech")[1] == "AAPL\nMSFT\n"
+    assert barograph("watch", "list", "--group", " Tech ")[1] == "AAPL\nMSFT\n"
     code, out, _ = barograph("--json", "watch", "remove", "AAPL", "--group", "Tech")
     assert (code, json.loads(out)) == (0, {"watchlist": ["AAPL", "MSFT"], "groups": {"Tech": ["MSFT"]}})
     assert barograph("watch", "add", "AAPL", "--group", " ")[0] == 4

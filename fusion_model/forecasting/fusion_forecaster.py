@@ -437,6 +437,8 @@ class FusionForecaster:
         except (NotEnoughHistory, ConfigurationError) as error:
             logger.warning("The volatility is forecast without boosted trees: %s", error)
             return None
+        finally:
+            self._progress("growing trees", 1, 1)
 
     def _prepare(self, panel: Panel) -> Prepared:
         if self._prepared is None or self._prepared.panel is not panel:

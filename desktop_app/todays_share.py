@@ -15,9 +15,8 @@ from fusion_model.findings import Forecast
 LATEST = "9999"  # an instant after every other: all that is known now
 
 
-class Bar(
-    NamedTuple
-):  # no dataclass: 20 years of them are made at each change of ticker, three times as fast
+# No dataclass: 20 years of them are made at each change of ticker, three times as fast.
+class Bar(NamedTuple):
     """A session per today's share: prices before a split are divided by it, volumes multiplied."""
 
     session: str

@@ -49,6 +49,7 @@ class JobsPanel(QWidget):
         self.now = label(NOTHING_RUNS, "heading")
         self.progress = QProgressBar()
         self.progress.setAccessibleName("Progress of the running job")
+        self.progress.setFixedWidth(220)
         self.cancel = QPushButton("Cancel")
         self.cancel.setAccessibleName("Cancel the running job")
         self.cancel.clicked.connect(desk.cancel)
@@ -67,20 +68,16 @@ class JobsPanel(QWidget):
         head.addWidget(self.progress)
         head.addWidget(self.cancel)
         upper, lower = QWidget(), QWidget()
-        for half, widgets in (
-            (upper, (self.log,)),
-            (lower, (label("What ran before", "heading"), self.table)),
-        ):
-            layout = QVBoxLayout(half)
+        running, ran = QVBoxLayout(upper), QVBoxLayout(lower)
+        for layout in (running, ran):
             layout.setContentsMargins(0, 0, 0, 0)
-            if half is upper:
-                layout.addLayout(head)
-            for widget in widgets:
-                layout.addWidget(widget)
+        running.addLayout(head)
+        running.addWidget(self.log)
+        ran.addWidget(label("What ran before", "heading"))
+        ran.addWidget(self.table)
         split = QSplitter(Qt.Orientation.Vertical)
         split.setChildrenCollapsible(False)
         split.addWidget(upper)
-        self.progress.setFixedWidth(220)
         split.addWidget(lower)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(8, 8, 8, 8)

@@ -20,6 +20,8 @@ def account(context: click.Context, out: Path | None) -> None:
     """The paper account: show, deposit, automatic, kill, resume, reconcile."""
     if context.invoked_subcommand is None:
         context.invoke(show, out=out)
+    elif out is not None:
+        raise click.UsageError("--csv stands behind `account show`, or alone")
 
 
 @account.command()

@@ -26,6 +26,8 @@ def alerts(context: click.Context, out: Path | None) -> None:
     """Unusual sessions, what you said to them, and rules of your own."""
     if context.invoked_subcommand is None:
         context.invoke(list_, out=out)
+    elif out is not None:
+        raise click.UsageError("--csv stands behind `alerts list`, or alone")
 
 
 @alerts.command(name="list")

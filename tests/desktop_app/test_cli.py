@@ -455,6 +455,15 @@ def test_the_whole_way_by_commands(
     assert barograph("status")[0] == 0
 
 
+@pytest.mark.parametrize("command", [("account", "deposit"), ("alerts", "list")])
+def test_a_csv_that_no_command_would_write_is_refused(
+    barograph: Barograph, tmp_path: Path, command: tuple[str, str]
+) -> None:
+    group, name = command
+    code, _, err = barograph(group, "--csv", str(tmp_path / "rows.csv"), name)
+    assert (code, "--csv stands behind" in err) == (2, True)
+
+
 def test_a_group_of_the_watchlist_is_filled_shown_and_emptied(barograph: Barograph) -> None:
     assert barograph("watch", "add", "AAPL", "MSFT", "--group", "Tech")[0] == 0
     assert barograph("watch", "list", "--group", "Tech")[1] == "AAPL\nMSFT\n"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +17,7 @@ from collectors.records import CorporateAction, Post, PostMention, PostSentiment
 from fusion_model.dataset.panel import FloatArray, Panel, co_mentions_among
 from fusion_model.findings import QUANTILE_LEVELS, Forecast
 from fusion_model.forecasting.fusion_network import FusionConfig
+from resources import sample_paths
 
 SCORER = "test@1"
 SMALL = FusionConfig(  # trains in a second or two on some tickers and years
@@ -40,6 +44,16 @@ def posts_of_days(tone: FloatArray, spread: FloatArray, count: FloatArray) -> Fl
     posts = count > 0
     bulls = np.where(posts, np.nan_to_num(np.sign(tone)) * np.log1p(count), 0.0)
     return np.stack([tone, spread, count, bulls, np.where(posts, 0.5, np.nan)], axis=2)
+
+
+def write_sample_bars(path: Path, first: str, last_of: Mapping[str, str]) -> None:
+    """Write the bars of some tickers of the embedded sample as CSV, from a session to one of each ticker."""
+    source = next(sample_paths().prices.glob("*.csv.gz"))
+    with gzip.open(source, "rt", newline="") as compressed, path.open("w", newline="") as file:
+        reader = csv.DictReader(compressed)
+        writer = csv.DictWriter(file, reader.fieldnames or ())
+        writer.writeheader()
+        writer.writerows(row for row in reader if first <= row["date"] <= last_of.get(row["ticker"], ""))
 
 
 def sessions_from(first: str, count: int) -> tuple[str, ...]:

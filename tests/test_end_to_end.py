@@ -8,7 +8,6 @@ with its 4:1 split, posts that speak of Disney's Simpsons, the vintages of GDP.
 from __future__ import annotations
 
 import csv
-import gzip
 import math
 from contextlib import closing
 from pathlib import Path
@@ -30,8 +29,7 @@ from desktop_app.store import open_home, open_home_reader
 from fusion_model import pipeline
 from fusion_model.dataset.panel import load_panel
 from fusion_model.findings import HORIZONS, QUANTILE_LEVELS
-from resources import sample_paths
-from tests.builders import SMALL
+from tests.builders import SMALL, write_sample_bars
 from tests.collectors.loopback import Loopback
 from tests.collectors.recorded import play_fred, play_reddit, play_yahoo, recorded
 
@@ -57,14 +55,7 @@ def sources(web: Loopback, no_waiting: None, monkeypatch: pytest.MonkeyPatch) ->
 def archive(tmp_path: Path) -> Path:
     """Four tickers of the sample since 2016, AAPL only until the session before its recorded autumn."""
     path = tmp_path / "bars.csv"
-    source = next(sample_paths().prices.glob("*.csv.gz"))
-    with gzip.open(source, "rt", newline="") as compressed, path.open("w", newline="") as file:
-        reader = csv.DictReader(compressed)
-        writer = csv.DictWriter(file, reader.fieldnames or ())
-        writer.writeheader()
-        writer.writerows(
-            row for row in reader if "2016-01-01" <= row["date"] <= LAST_ARCHIVED.get(row["ticker"], "")
-        )
+    write_sample_bars(path, "2016-01-01", LAST_ARCHIVED)
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from desktop_app.gui.first_run import FirstRun
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.pages import PAGES
-from resources import sample_paths
+from tests.builders import write_sample_bars
 from tests.collectors.loopback import Loopback
 from tests.collectors.recorded import CHART_PATH, recorded
 from tests.desktop_app.gui.at_window import longest_turns, market, shown
@@ -58,16 +57,7 @@ def program(tmp_path: Path, web: Loopback) -> tuple[str, ...]:
 def archive(tmp_path: Path) -> Path:
     """Two tickers of the sample since 2018, AAPL only until the session before its recorded autumn."""
     path = tmp_path / "bars.csv"
-    with (
-        gzip.open(next(sample_paths().prices.glob("*.csv.gz")), "rt", newline="") as source,
-        path.open("w", newline="") as file,
-    ):
-        reader = csv.DictReader(source)
-        writer = csv.DictWriter(file, reader.fieldnames or ())
-        writer.writeheader()
-        writer.writerows(
-            row for row in reader if "2018-01-01" <= row["date"] <= LAST_ARCHIVED.get(row["ticker"], "")
-        )
+    write_sample_bars(path, "2018-01-01", LAST_ARCHIVED)
     return path
 
 

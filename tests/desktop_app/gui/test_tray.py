@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 
 from collectors.locks import SCHEDULE, holding
@@ -52,6 +53,17 @@ def test_closing_the_window_hides_it_while_the_schedule_runs(
     with qtbot.waitSignal(window.closed, timeout=5000):
         tray.menu.actions()[-1].trigger()
     assert (window.isVisible(), tray.collecting) == (False, False)
+
+
+def test_a_minimised_window_comes_back_as_large_as_it_was(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
+) -> None:
+    """A click on the icon once left it minimised."""
+    window, tray = tray_of(qtbot, open_window, tmp_path, SERVES)
+    window.showMaximized()
+    window.showMinimized()
+    tray.icon.activated.emit(QSystemTrayIcon.ActivationReason.Trigger)
+    assert (window.isVisible(), window.isMinimized(), window.isMaximized()) == (True, False, True)
 
 
 def test_a_schedule_that_was_wanted_runs_again_when_the_window_opens_next(

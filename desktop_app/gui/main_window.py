@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QSystemTrayIcon, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
 from collectors.errors import CollectorError
 from desktop_app.gui.crash import offer_report, watch_for_defects
@@ -141,6 +141,10 @@ class MainWindow(QMainWindow):
             Deed("Begin: prices, keys and a first forecast in three steps", "", self.begin),
             Deed("Quit", "Ctrl+Q", self.close),
         ]
+        if self.tray is not None:
+            found.append(
+                Deed("Collect on schedule: on or off", "", partial(self._switch_schedule, self.tray))
+            )
         found += [Deed(f"Theme: {name}", "", partial(self._choose_theme, name)) for name in THEMES]
         found += [Deed(title, "", act) for title, act in self.work_bar.picture_entries()]
         return found + [
@@ -152,6 +156,10 @@ class MainWindow(QMainWindow):
             )
             for ticker in self.desk.overview.tickers
         ]
+
+    def _switch_schedule(self, tray: Tray) -> None:
+        tray.collect.trigger()
+        self.desk.say(tray.holder.text())
 
     def _choose_theme(self, name: str) -> None:
         self.desk.change_settings(replace(self.desk.settings, theme=name))
@@ -201,10 +209,11 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(value)
 
     def add_tray(self) -> Tray:
-        """Put an icon into the system's tray: while it collects, closing the window only hides it."""
+        """Put an icon into the system's tray: while it collects there, closing only hides us."""
         self.tray = Tray(
             self.desk.home, self.desk.theme, self._state, open_window=self.come_forward,
-            open_alerts=self._open_alerts, leave=self._leave, program=self.desk.program, parent=self,
+            open_alerts=self._open_alerts, leave=self._leave,
+            say=partial(self.desk.say, warning=True), program=self.desk.program, parent=self,
         )  # fmt: skip
         self.desk.overview_changed.connect(self.tray.show_overview)
         self.desk.theme_changed.connect(self.tray.show_theme)
@@ -227,7 +236,7 @@ class MainWindow(QMainWindow):
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.tray is not None and self.tray.collecting and not self._leaving:
+        if self.tray is not None and self.tray.collecting and self.tray.there and not self._leaving:
             event.ignore()
             self.hide()
             self.tray.tell("Collecting goes on. Quit in this icon's menu ends it.")
@@ -275,10 +284,9 @@ def run_app(home: Path) -> int:
     window = MainWindow(home, settings)
     alone.take(window.come_forward)
     watch_for_defects(home, partial(window.desk.say, warning=True))
-    if QSystemTrayIcon.isSystemTrayAvailable():
-        window.add_tray()
-        QGuiApplication.setQuitOnLastWindowClosed(False)
-        window.closed.connect(app.quit)
+    window.add_tray()
+    QGuiApplication.setQuitOnLastWindowClosed(False)
+    window.closed.connect(app.quit)
     window.show()
     offer_report(home, window)
     if not window.desk.has_record:

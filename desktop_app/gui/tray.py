@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings
+from PySide6.QtCore import QObject, QSettings, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
@@ -20,6 +20,7 @@ from desktop_app.words import count
 COLLECTS = "tray/collects"  # in the window's memory: whether the schedule runs when the window opens next
 TOLD = "tray/told"  # there too: the alerts that were told, a line each
 MOST_TOLD = 1000  # of them, the newest; an alert stays new for two weeks
+LOOK_FOR_TRAY_MS = 5000
 
 
 class Tray(QObject):
@@ -41,11 +42,12 @@ class Tray(QObject):
         open_window: Callable[[], object],
         open_alerts: Callable[[], object],
         leave: Callable[[], object],
+        say: Callable[[str], object],
         program: Sequence[str] = (),
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._home, self._state, self._theme = home, state, theme
+        self._home, self._state, self._theme, self._say = home, state, theme, say
         self._waiting = 0
         self._schedule = Command(home, self, program)
         self._schedule.failed.connect(self._tell_failure)
@@ -69,6 +71,8 @@ class Tray(QObject):
             lambda why: open_window() if why == QSystemTrayIcon.ActivationReason.Trigger else None
         )
         self.icon.messageClicked.connect(open_alerts)
+        self._look = QTimer(self, singleShot=True)
+        self._look.timeout.connect(self._appear)
         self._show_state()
 
     @property
@@ -76,21 +80,36 @@ class Tray(QObject):
         """Whether the schedule runs here."""
         return self._schedule.running
 
+    @property
+    def there(self) -> bool:
+        """Whether the system has a tray now: a panel may start later than the program, or end before it."""
+        return QSystemTrayIcon.isSystemTrayAvailable()
+
     def open(self) -> None:
-        """Show the icon, and go on with the schedule where it ran last time."""
-        if QSystemTrayIcon.isSystemTrayAvailable():
-            self.icon.show()
+        """Show the icon as soon as there is a tray, and go on with the schedule where it ran last time."""
+        self._appear()
         if self._state.value(COLLECTS, False, type=bool):
             self.collect.setChecked(True)
 
     def close(self) -> None:
         """End the schedule and take the icon away; what the person chose is kept."""
+        self._look.stop()
         self._schedule.close()
         self.icon.hide()
 
+    def _appear(self) -> None:
+        """Show the icon where there is a tray; look again later where there is none yet."""
+        if self.there:
+            self.icon.show()  # and Qt puts it into the tray's successors
+        else:
+            self._look.start(LOOK_FOR_TRAY_MS)
+
     def tell(self, sentence: str) -> None:
-        """Say something in a bubble of the system."""
-        self.icon.showMessage("Barograph", sentence, self.icon.icon())
+        """Say something in a bubble of the system; in the window where there is no tray."""
+        if self.there:
+            self.icon.showMessage("Barograph", sentence, self.icon.icon())
+        else:
+            self._say(sentence)
 
     def show_theme(self, theme: Theme) -> None:
         """Draw the icon in the colours of a theme."""
@@ -102,6 +121,8 @@ class Tray(QObject):
         self._waiting = overview.badges.get("alerts", 0)
         self.show_theme(self._theme)
         self._show_state()
+        if not self.there:
+            return  # nobody would see it: it is told once there is a tray
         kept = self._state.value(TOLD)
         told = str(kept or "").split("\n")
         new = [alert for alert in overview.unseen if alert.key not in told]

@@ -23,6 +23,15 @@ OpenWindow = Callable[..., MainWindow]
 SERVES = "open(sys.argv[2] + '/serves', 'w').write(' '.join(sys.argv[3:])); time.sleep(30)"
 
 
+@pytest.fixture(autouse=True)
+def panel(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the system has a tray; the offscreen platform has none."""
+    there = [True]
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", lambda: there[0])
+    monkeypatch.setattr(QSystemTrayIcon, "show", lambda _self: None)
+    return there
+
+
 def tray_of(qtbot: QtBot, open_window: OpenWindow, home: Path, program: str) -> tuple[MainWindow, Tray]:
     window = open_window(fill_home(home), script(home, program))
     shown(qtbot, window, "AAA")
@@ -53,6 +62,59 @@ def test_closing_the_window_hides_it_while_the_schedule_runs(
     with qtbot.waitSignal(window.closed, timeout=5000):
         tray.menu.actions()[-1].trigger()
     assert (window.isVisible(), tray.collecting) == (False, False)
+
+
+def test_without_a_tray_closing_the_window_ends_the_schedule(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path, panel: list[bool]
+) -> None:
+    """A panel that had ended once left a hidden window that nothing could show again."""
+    window, tray = tray_of(qtbot, open_window, tmp_path, SERVES)
+    tray.collect.setChecked(True)
+    panel[0] = False
+    with qtbot.waitSignal(window.closed, timeout=5000):
+        window.close()
+    assert not tray.collecting
+
+
+def test_without_a_tray_the_palette_switches_the_schedule(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path, panel: list[bool]
+) -> None:
+    panel[0] = False
+    window, tray = tray_of(qtbot, open_window, tmp_path, SERVES)
+    palette = window.open_palette()
+    palette.line.setText("collect on schedule")
+    palette.do_chosen()
+    assert (tray.collecting, window.status.message.text()) == (True, "The schedule runs here")
+
+
+def test_the_icon_is_shown_once_there_is_a_tray(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, panel: list[bool]
+) -> None:
+    """A panel that started after the program once never got an icon."""
+    monkeypatch.setattr("desktop_app.gui.tray.LOOK_FOR_TRAY_MS", 10)
+    shown_when: list[bool] = []
+    monkeypatch.setattr(QSystemTrayIcon, "show", lambda _self: shown_when.append(panel[0]))
+    panel[0] = False
+    tray_of(qtbot, open_window, tmp_path, SERVES)
+    qtbot.wait(50)
+    assert shown_when == []
+    panel[0] = True
+    qtbot.waitUntil(lambda: shown_when == [True])
+
+
+def test_an_alert_is_told_once_there_is_a_tray(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, panel: list[bool]
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Tray, "tell", lambda _self, sentence: told.append(sentence))
+    window, _ = tray_of(qtbot, open_window, tmp_path, SERVES)
+    raise_alerts(qtbot, window)
+    panel[0] = False
+    raise_alerts(qtbot, window, raised(1, "BBB"))
+    assert told == []
+    panel[0] = True
+    raise_alerts(qtbot, window)
+    assert told == ["BBB: BBB did what rule 1 waits for."]
 
 
 def test_a_minimised_window_comes_back_as_large_as_it_was(
@@ -103,6 +165,15 @@ def test_a_schedule_that_fails_says_why(
     qtbot.waitUntil(lambda: bool(told), timeout=5000)
     assert told == ["Collecting on schedule ended: the home cannot be written"]
     assert not tray.collect.isChecked()
+
+
+def test_without_a_tray_the_window_says_what_the_icon_would(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path, panel: list[bool]
+) -> None:
+    window, tray = tray_of(qtbot, open_window, tmp_path, SERVES)
+    panel[0] = False
+    tray.tell("Collecting on schedule ended")
+    assert window.status.message.text() == "Collecting on schedule ended"
 
 
 def raised(rule_id: int, ticker: str, session: str = "2021-03-16") -> RuleAlert:

@@ -23,6 +23,7 @@ from desktop_app.gui.page import Page
 from desktop_app.gui.pages import PAGES
 from desktop_app.gui.palette import Deed, Palette
 from desktop_app.gui.pictures import save_png, save_report, save_svg
+from desktop_app.gui.polite_end import ending_when_asked
 from desktop_app.gui.theme import Theme, apply_theme, theme_named
 from desktop_app.gui.tray import Tray
 from desktop_app.gui.work_bar import WORK, StatusLine, WorkBar
@@ -212,7 +213,7 @@ class MainWindow(QMainWindow):
         """Put an icon into the system's tray: while it collects there, closing only hides us."""
         self.tray = Tray(
             self.desk.home, self.desk.theme, self._state, open_window=self.come_forward,
-            open_alerts=self._open_alerts, leave=self._leave,
+            open_alerts=self._open_alerts, leave=self.leave,
             say=partial(self.desk.say, warning=True), program=self.desk.program, parent=self,
         )  # fmt: skip
         self.desk.overview_changed.connect(self.tray.show_overview)
@@ -231,7 +232,8 @@ class MainWindow(QMainWindow):
         self.come_forward()
         self.open_page("alerts")
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """End the window for good, also while it collects."""
         self._leaving = True
         self.close()
 
@@ -248,6 +250,7 @@ class MainWindow(QMainWindow):
             for page in self._pages.values():
                 page.remember(self._state)
             self._state.sync()
+        self.hide()  # what runs may take seconds to end
         self.desk.close()
         if self.tray is not None:
             self.tray.close()
@@ -292,7 +295,8 @@ def run_app(home: Path) -> int:
     if not window.desk.has_record:
         window.begin()
     collect_rarely()
-    code = app.exec()
+    with ending_when_asked(window.leave):
+        code = app.exec()
     alone.close()
     sys.excepthook = sys.__excepthook__
     return code

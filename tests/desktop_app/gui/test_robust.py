@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from collectors.store import quick_check
 from desktop_app import secrets
 from desktop_app.gui.crash import offer_report, report_path, watch_for_defects
-from desktop_app.gui.main_window import MainWindow
+from desktop_app.gui.main_window import WINDOW_STATE_NAME, MainWindow
 from desktop_app.gui.one_window import OneWindow
 from desktop_app.store import open_home_reader
 from tests.desktop_app.facts import fill_home
@@ -127,6 +127,22 @@ OPENS = (
 def open_process(home: Path, deed: str) -> subprocess.Popen[str]:
     program = [sys.executable, "-c", OPENS, str(home), deed]
     return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+def test_a_window_that_is_asked_to_end_ends_as_by_quit_and_its_command_too(
+    tmp_path: Path, asked: signal.Signals
+) -> None:
+    """It once went on for good: the interruption was told on standard error, out of a timer."""
+    home = fill_home(tmp_path / "home")
+    window = open_process(home, "works")
+    assert window.stdout is not None
+    assert [window.stdout.readline(), window.stdout.readline()] == ["AAA market False 0\n", "works\n"]
+    os.kill(window.pid, asked)
+    said, _ = window.communicate(timeout=10)
+    assert (said, window.returncode) == ("0\n", 0)
+    assert (home / WINDOW_STATE_NAME).is_file()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

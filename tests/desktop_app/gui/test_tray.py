@@ -133,11 +133,11 @@ def test_a_schedule_that_was_wanted_runs_again_when_the_window_opens_next(
 ) -> None:
     window, tray = tray_of(qtbot, open_window, tmp_path, SERVES)
     tray.collect.setChecked(True)
-    window._leave()
+    window.leave()
     window = open_window(tmp_path, script(tmp_path, SERVES))
     shown(qtbot, window, "AAA")
     assert window.add_tray().collecting
-    window._leave()
+    window.leave()
 
 
 def test_a_schedule_that_another_program_runs_is_left_alone(
@@ -200,7 +200,7 @@ def test_each_alert_is_told_once_and_those_that_come_together_in_one_go(
     raise_alerts(qtbot, window, raised(1, "BBB"))
     assert told == ["BBB: BBB did what rule 1 waits for."]
     raise_alerts(qtbot, window, raised(2, "BBB"))  # another rule, the same event
-    window._leave()
+    window.leave()
     window = open_window(tmp_path, script(tmp_path, SERVES))
     shown(qtbot, window, "AAA")
     window.add_tray()
@@ -208,7 +208,7 @@ def test_each_alert_is_told_once_and_those_that_come_together_in_one_go(
     assert len(told) == 1
     raise_alerts(qtbot, window, raised(3, "AAA"), raised(4, "BBB", "2021-03-15"))
     assert told[1:] == ["2 new alerts: AAA, BBB"]
-    window._leave()
+    window.leave()
 
 
 def test_the_icon_bears_the_number_of_tickers_with_alerts_and_a_click_on_a_notification_opens_them(

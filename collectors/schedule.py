@@ -39,6 +39,7 @@ LOOK_EVERY_S = 60  # how often the schedule looks at the wall clock; a sleep is 
 ASLEEP_AFTER = timedelta(minutes=5)  # without a look
 ASLEEP = "the computer slept, or its clock was set forward"  # from inside the two look alike
 SET_BACK_AFTER = timedelta(minutes=2)  # a clock is corrected by less every day
+STOPPED = "it was stopped; what had come is kept"
 LONGEST_NAMED_WAIT_S = 86_400.0
 
 
@@ -65,6 +66,8 @@ def record_run(
 ) -> JobRun:
     """Do some work and record how it ended; what it raises is recorded, and raised again.
 
+    A run that was stopped is one to be tried again.
+
     Once the work is settled, ``note`` joins its messages, and ``skip``, the record of the times that
     this run makes up for, is saved with it.
     """
@@ -85,6 +88,9 @@ def record_run(
         report = work()
     except Exception as error:
         save(outcome_of(error), 0, str(error) or type(error).__name__)
+        raise
+    except KeyboardInterrupt:
+        save("retry", 0, STOPPED)
         raise
     return save("done", report.rows, "; ".join(part for part in (*report.messages, note) if part))
 

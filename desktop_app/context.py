@@ -16,6 +16,7 @@ import click
 from collectors.errors import ConfigurationError
 from collectors.market_calendar import utc_now
 from desktop_app import store as choices
+from desktop_app.starter import end_with_input
 from desktop_app.terminal import RedactingFormatter, Voice
 
 if TYPE_CHECKING:
@@ -75,8 +76,13 @@ def long_command(function: Callable[..., Any]) -> Callable[..., None]:
     """Give a command ``--progress json`` and a log file; what it returns is the result."""
 
     @click.option("--progress", type=click.Choice(["json"]), help="Report progress as JSON lines.")
+    @click.option("--until-eof", is_flag=True, hidden=True, help="Stop when standard input ends.")
     @click.pass_context
-    def command(click_context: click.Context, /, *args: Any, progress: str | None, **options: Any) -> None:
+    def command(
+        click_context: click.Context, /, *args: Any, progress: str | None, until_eof: bool, **options: Any
+    ) -> None:
+        if until_eof:
+            end_with_input()
         context: Context = click_context.obj
         context.voice.progress_json = progress == "json"
         log_to(context.home)

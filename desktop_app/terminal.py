@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -102,10 +102,11 @@ class Voice:
         """Tell an error: on standard error, and where a program listens also as JSON."""
         sentence, code = sentence_of(error), exit_code_of(error)
         if self.progress_json:
-            self._line({"error": sentence, "exit_code": code})
+            self._print(redact(json.dumps({"error": sentence, "exit_code": code})))
         elif self.as_json:
-            print(json.dumps({"error": sentence, "exit_code": code}), file=self._out, flush=True)
-        print(f"barograph: {sentence}", file=sys.stderr, flush=True)
+            self._print(json.dumps({"error": sentence, "exit_code": code}))
+        with suppress(BrokenPipeError):  # a window that is gone
+            print(f"barograph: {sentence}", file=sys.stderr, flush=True)
 
     def _print(self, text: str) -> None:
         """Print, until whoever reads has seen enough (as `| head` does): the work then ends in silence."""
@@ -117,7 +118,11 @@ class Voice:
             os.close(nowhere)
 
     def _line(self, value: dict[str, Any]) -> None:
-        print(redact(json.dumps(value)), file=self._out, flush=True)
+        """Print a line for a program; where it is gone, nobody waits for the work: an interruption."""
+        try:
+            print(redact(json.dumps(value)), file=self._out, flush=True)
+        except BrokenPipeError:
+            raise KeyboardInterrupt from None
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

@@ -109,7 +109,10 @@ class Reader(QThread):
 
 
 class Command(QObject):
-    """One `barograph` command in a process of its own, followed by its lines of JSON."""
+    """One `barograph` command in a process of its own, followed by its lines of JSON.
+
+    We alone hold its standard input open: however the window ends, the command sees it end, and stops.
+    """
 
     progressed = Signal(str, int, int, str)
     talked = Signal(list)  # what was said at a stretch, a text a line: the last LOG_LINES of it
@@ -145,7 +148,7 @@ class Command(QObject):
         process.errorOccurred.connect(self._fail_to_start)
         process.start(
             self._program[0],
-            [*self._program[1:], "--home", str(self._home), *arguments, "--progress", "json"],
+            [*self._program[1:], "--home", str(self._home), *arguments, "--progress", "json", "--until-eof"],
         )
 
     def cancel(self) -> None:
@@ -153,7 +156,7 @@ class Command(QObject):
         if self._process is None:
             return
         self._cancelling = True
-        self._process.terminate()
+        self._ask_to_stop(self._process)
         QTimer.singleShot(KILL_AFTER_MS, self._process, self._process.kill)
 
     def close(self) -> None:
@@ -161,10 +164,17 @@ class Command(QObject):
         if self._process is not None:
             process = self._process
             self._cancelling = True
-            process.terminate()
+            self._ask_to_stop(process)
             if not process.waitForFinished(KILL_AFTER_MS):
                 process.kill()
                 process.waitForFinished(KILL_AFTER_MS)
+
+    def _ask_to_stop(self, process: QProcess) -> None:
+        """Interrupt a command; Windows sends no signals, so there the end of its input says so."""
+        if sys.platform == "win32":
+            process.closeWriteChannel()
+        else:
+            process.terminate()
 
     def _read_output(self) -> None:
         if self._process is None:

@@ -21,7 +21,7 @@ from collectors.errors import (
 )
 from collectors.progress import CollectReport
 from collectors.records import JobRun
-from collectors.schedule import Job, Schedule, record_run, run_job, serve, ticking, wake
+from collectors.schedule import STOPPED, Job, Schedule, record_run, run_job, serve, ticking, wake
 from collectors.store import load_job_runs, load_last_runs, open_database
 from collectors.timetable import AfterClose, AfterJob, Every
 
@@ -155,6 +155,7 @@ def test_a_schedule_that_was_killed_begins_where_the_record_ends(desk: Desk) -> 
     desk.errors["score"] = [KeyboardInterrupt()]  # type: ignore[list-item]
     with pytest.raises(KeyboardInterrupt):
         desk.look("01T12:00:00")
+    assert desk.rows("score")[-1][1:] == ("retry", STOPPED)
     desk.start()
     assert desk.look("01T12:20:00") == ["posts", "score"]
     assert desk.look("01T20:20:00") == ["prices", "posts", "score"]

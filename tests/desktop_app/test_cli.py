@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 
 from collectors.errors import ConfigurationError
-from collectors.locks import COLLECTOR, SCHEDULE, holding
+from collectors.locks import COLLECTOR, SCHEDULE, holder_of, holding
 from collectors.progress import CollectReport
 from collectors.schedule import Job
 from desktop_app.cli import run
 from desktop_app.store import DATABASE_NAME, open_home
-from desktop_app.terminal import redact
+from desktop_app.terminal import INTERRUPTED, redact
 from tests.builders import SMALL, sessions_from
 
 BARS = """ticker,date,open,high,low,close,volume
@@ -568,3 +568,28 @@ def test_a_command_whose_reader_has_seen_enough_ends_well(tmp_path: Path) -> Non
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(("ends", "until_eof"), [(True, ("--until-eof",)), (False, ())])
+def test_a_schedule_ends_with_its_input_only_where_the_window_asked_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool, until_eof: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody is there
+    command = [sys.executable, "-m", "desktop_app", "--home", str(tmp_path), "serve", *until_eof]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as serving:
+        if ends:
+            assert serving.wait(timeout=60) == INTERRUPTED
+        else:
+            with pytest.raises(subprocess.TimeoutExpired):
+                serving.wait(timeout=3)
+            serving.terminate()
+    assert holder_of(tmp_path, SCHEDULE) is None
+
+
+def test_a_long_command_whose_listener_is_gone_is_interrupted(home: Path, bars: Path) -> None:
+    """It once ended as a defect, of a broken pipe."""
+    command = [sys.executable, "-m", "desktop_app", "--home", str(home), "import", "prices", str(bars)]
+    with subprocess.Popen([*command, "--progress", "json"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+    assert process.returncode == INTERRUPTED

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +16,14 @@ import pytest
 from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from collectors.store import quick_check
+from collectors.locks import COLLECTOR, holder_of
+from collectors.schedule import STOPPED
+from collectors.store import load_job_runs, quick_check
 from desktop_app import secrets
 from desktop_app.gui.crash import offer_report, report_path, watch_for_defects
 from desktop_app.gui.main_window import WINDOW_STATE_NAME, MainWindow
 from desktop_app.gui.one_window import OneWindow
+from desktop_app.starter import GRACE_S
 from desktop_app.store import open_home_reader
 from tests.desktop_app.facts import fill_home
 from tests.desktop_app.gui.at_window import longest_turns, market, script, shown
@@ -124,8 +129,8 @@ OPENS = (
 )
 
 
-def open_process(home: Path, deed: str) -> subprocess.Popen[str]:
-    program = [sys.executable, "-c", OPENS, str(home), deed]
+def open_process(home: Path, deed: str, window: str = OPENS) -> subprocess.Popen[str]:
+    program = [sys.executable, "-c", window, str(home), deed]
     return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
@@ -143,6 +148,46 @@ def test_a_window_that_is_asked_to_end_ends_as_by_quit_and_its_command_too(
     said, _ = window.communicate(timeout=10)
     assert (said, window.returncode) == ("0\n", 0)
     assert (home / WINDOW_STATE_NAME).is_file()
+
+
+COLLECTS = (
+    "import sys; from pathlib import Path\n"
+    "import desktop_app.gui.main_window as main\n"
+    "class Window(main.MainWindow):\n"
+    "    def begin(self):\n"
+    "        self.desk.start(('collect', 'macro'))\n"
+    "main.MainWindow = Window\n"
+    "main.run_app(Path(sys.argv[1]))\n"
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_collection_stops_in_order_when_its_window_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It once went on until it spoke next, and held its lock as long as a source was slow."""
+    home = tmp_path / "home"
+    with socket.create_server(("127.0.0.1", 0)) as slow:  # it takes the question and never answers
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{slow.getsockname()[1]}")
+        monkeypatch.setenv("FRED_API_KEY", "k" * 32)
+        slow.settimeout(60)
+        window = open_process(home, "", COLLECTS)
+        question, _ = slow.accept()
+        with question:
+            assert holder_of(home, COLLECTOR) is not None
+            os.kill(window.pid, signal.SIGKILL)
+            question.settimeout(GRACE_S - 1)  # it is in order, and not ended by force
+            while question.recv(4096):
+                pass
+    window.communicate(timeout=10)
+    until = time.monotonic() + GRACE_S
+    while holder_of(home, COLLECTOR) is not None and time.monotonic() < until:
+        time.sleep(0.05)
+    assert holder_of(home, COLLECTOR) is None
+    with closing(open_home_reader(home)) as db:
+        [run] = load_job_runs(db, "macro")
+        assert (run.outcome, run.message) == ("retry", STOPPED)
+        assert quick_check(db) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

@@ -44,7 +44,7 @@ def test_the_schedule_runs_while_it_is_wanted(qtbot: QtBot, open_window: OpenWin
     tray.collect.setChecked(True)
     assert (tray.collecting, tray.holder.text()) == (True, "The schedule runs here")
     qtbot.waitUntil(lambda: (tmp_path / "serves").exists(), timeout=5000)
-    assert (tmp_path / "serves").read_text() == "serve --progress json"
+    assert (tmp_path / "serves").read_text() == "serve --progress json --until-eof"
     tray.collect.setChecked(False)
     qtbot.waitUntil(lambda: not tray.collecting, timeout=5000)
     assert tray.holder.text() == "The schedule is not running"

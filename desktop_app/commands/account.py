@@ -25,9 +25,7 @@ def account(context: click.Context, out: Path | None) -> None:
 
 
 @account.command()
-@click.option(
-    "--csv", "--out", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the holdings too."
-)
+@csv_option
 @click.pass_obj
 def show(context: Context, out: Path | None = None) -> None:
     """Cash, positions and profit, derived from the fills."""

@@ -103,7 +103,7 @@ def test_switches_are_turned_and_shown(barograph: Run, tmp_path: Path) -> None:
     barograph("orders", "run")
     assert barograph("account", "kill", "--note", "storm")[1]["on"] is True
     out = tmp_path / "account.csv"
-    view = barograph("account", "show", "--out", str(out))[1]["account"]
+    view = barograph("account", "show", "--csv", str(out))[1]["account"]
     assert out.read_text("utf-8").splitlines()[1:] == ["cash,,,,1000.000000,1.000000,"]
     assert (view["killed"], view["automatic"], view["waiting"], view["equity"]) == (True, True, 0, 1000.0)
     assert "kill switch" in barograph("orders", "run")[1]["why_none"]

@@ -39,7 +39,7 @@ class KeyAnswer:
 
 def check_keys(timeout_s: float = TIMEOUT_S) -> list[KeyAnswer]:
     """Ask each source that a key is kept for, all at the same time."""
-    asked = [one for one in _requests() if one[0] in ADDRESSES]
+    asked = list(_requests())
     if not asked:
         return []
     with ThreadPoolExecutor(len(asked)) as pool:
@@ -96,7 +96,7 @@ def _requests() -> Iterator[tuple[str, tuple[str, ...], Request]]:
 
 
 def _request(source: str, headers: dict[str, str] | None = None, body: str = "", query: str = "") -> Request:
-    url = ADDRESSES.get(source, "https://localhost/") + (f"?{query}" if query else "")
+    url = ADDRESSES[source] + (f"?{query}" if query else "")
     return Request(  # noqa: S310 - open_url refuses what is no HTTPS
         url, data=body.encode() or None, headers={"User-Agent": USER_AGENT, **(headers or {})}
     )

@@ -1,4 +1,4 @@
-"""The navigation's icons: strokes on a square of 16 units, drawn in the colours of the theme."""
+"""The navigation's icons, and the program's own: strokes on a square of 16 units, in a theme's colours."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ STROKES = {  # by the name of a page: polylines of x y pairs, with a bar between
     "settings": "2 4.5  14 4.5 | 5 3  5 6 | 2 8  14 8 | 11 6.5  11 9.5 | 2 11.5  14 11.5 | 7 10  7 13",
 }
 UNKNOWN = "3 3  13 3  13 13  3 13  3 3"
+EMBLEM = "said"
 SCALE = 3  # drawn so many times finer than shown, for screens of high density
 
 
@@ -35,14 +36,20 @@ def icon(name: str, colour: str, chosen: str, size: int = 18) -> QIcon:
     return drawn
 
 
-def badged(name: str, colour: str, number: int, badge: str, ink: str, size: int = 32) -> QIcon:
-    """Return an icon with a number on a disc at its lower right; without it at 0; 10 and more say 9+."""
-    pixmap = _pixmap(STROKES.get(name, UNKNOWN), colour, size)
+def emblem(ground: str, ink: str, number: int = 0, badge: str = "", size: int = 32) -> QIcon:
+    """Return the program's own icon: a fan on a tile, so that it is seen on light and dark panels alike.
+
+    A number stands on a disc at its lower right; 10 and more say 9+, and 0 is no disc.
+    """
+    pixmap = _empty(size)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(ground))
+    painter.drawRoundedRect(QRectF(0, 0, size, size), size / 6, size / 6)
+    painter.drawPixmap(0, 0, _pixmap(STROKES[EMBLEM], ink, size))
     if number:
-        painter = QPainter(pixmap)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         disc = QRectF(size * 0.4, size * 0.4, size * 0.6, size * 0.6)
-        painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(badge))
         painter.drawEllipse(disc)
         font = painter.font()
@@ -51,14 +58,19 @@ def badged(name: str, colour: str, number: int, badge: str, ink: str, size: int 
         painter.setFont(font)
         painter.setPen(QColor(ink))
         painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, str(number) if number < 10 else "9+")
-        painter.end()
+    painter.end()
     return QIcon(pixmap)
 
 
-def _pixmap(strokes: str, colour: str, size: int) -> QPixmap:
+def _empty(size: int) -> QPixmap:
     pixmap = QPixmap(size * SCALE, size * SCALE)
     pixmap.setDevicePixelRatio(SCALE)
     pixmap.fill(Qt.GlobalColor.transparent)
+    return pixmap
+
+
+def _pixmap(strokes: str, colour: str, size: int) -> QPixmap:
+    pixmap = _empty(size)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.scale(size / 16, size / 16)

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from desktop_app.gui.icons import emblem
 from resources import icon_path
 
 
@@ -78,6 +79,7 @@ def theme_named(name: str) -> Theme:
 def apply_theme(app: QApplication, theme: Theme) -> None:
     """Dress every widget of the program."""
     app.setStyle("Fusion")
+    app.setWindowIcon(emblem(theme.accent, theme.on_accent))
     app.setPalette(_palette(theme))
     app.setStyleSheet(_style_sheet(theme))
 

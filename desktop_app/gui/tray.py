@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from collectors.locks import SCHEDULE, Holder, holder_of
 from desktop_app.alert_rows import in_short
-from desktop_app.gui.icons import badged
+from desktop_app.gui.icons import emblem
 from desktop_app.gui.theme import Theme
 from desktop_app.gui.workers import Command
 from desktop_app.snapshot import Overview
@@ -114,7 +114,7 @@ class Tray(QObject):
     def show_theme(self, theme: Theme) -> None:
         """Draw the icon in the colours of a theme."""
         self._theme = theme
-        self.icon.setIcon(badged("sources", theme.text, self._waiting, theme.warning, theme.on_accent))
+        self.icon.setIcon(emblem(theme.accent, theme.on_accent, self._waiting, theme.warning))
 
     def show_overview(self, overview: Overview) -> None:
         """Show how much waits, and tell the alerts that are new."""

@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
 from pytestqt.qtbot import QtBot
 
+from desktop_app.gui.icons import emblem
 from desktop_app.gui.theme import DARK, LIGHT, Theme, apply_theme
 from resources import icon_path
 
@@ -58,3 +59,12 @@ def test_what_can_be_ticked_is_seen_and_a_tick_changes_its_shape(
 def test_the_drawings_of_a_theme_bear_its_colours(theme: Theme) -> None:
     assert f'stroke="{theme.on_accent}"' in icon_path(f"tick-{theme.name}").read_text("utf-8")
     assert f'stroke="{theme.muted}"' in icon_path(f"down-{theme.name}").read_text("utf-8")
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_the_icon_in_the_tray_stands_out_from_light_and_dark_panels(theme: Theme) -> None:
+    """Strokes alone, in the colour of the theme's text, once vanished on a panel of the other kind."""
+    drawn = emblem(theme.accent, theme.on_accent).pixmap(22).toImage()
+    tile = drawn.pixelColor(drawn.width() // 2, 1)
+    grounds = (QColor("#f0f0f0"), QColor("#2b2b2b"), QColor(theme.on_accent))
+    assert min(contrast(tile, ground) for ground in grounds) > 2  # seen from both sides, 3 is out of reach

@@ -21,12 +21,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from collectors.errors import BadInput
 from collectors.market_calendar import utc_now
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.tables import label, set_role
 from desktop_app.secrets import save_secret
 from desktop_app.setting_words import value_of
-from desktop_app.store import open_home, watch
+from desktop_app.store import open_home, ticker_of, watch
 from resources import sample_paths
 
 STEPS = ("1 of 3 · Prices", "2 of 3 · What else may be read", "3 of 3 · The first forecast")
@@ -149,10 +150,17 @@ class FirstRun(QDialog):
 
     def _problem(self, step: int) -> str:
         """Return what is missing in a step, else an empty text."""
-        if step == 0 and self.files.isChecked() and not Path(self.folder.text()).exists():
+        if step == 0 and self.files.isChecked() and not self.folder.text().strip():
+            return "Choose a folder or a file"
+        if step == 0 and self.files.isChecked() and not Path(self.folder.text().strip()).exists():
             return "There is no such folder or file"
         if step == 0 and self.yahoo.isChecked() and not self._tickers():
             return "Type at least one ticker, like AAPL"
+        if step == 0 and self.yahoo.isChecked():
+            try:
+                [ticker_of(ticker) for ticker in self._tickers()]
+            except BadInput as error:
+                return str(error)
         if step == 1 and self.contact.text().strip():
             try:
                 value_of("contact", self.contact.text())
@@ -178,7 +186,7 @@ class FirstRun(QDialog):
     def commands(self) -> list[tuple[str, ...]]:
         """Return the commands that lead to the forecast."""
         if self.files.isChecked():
-            return [("import", "prices", self.folder.text()), *TRAINING]
+            return [("import", "prices", self.folder.text().strip()), *TRAINING]
         if self.yahoo.isChecked():
             return [("collect", "prices"), *TRAINING]
         paths = sample_paths()

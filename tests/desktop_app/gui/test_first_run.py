@@ -70,10 +70,16 @@ def test_a_step_that_lacks_something_says_what(steps: FirstRun) -> None:
     steps.folder.setText("/nowhere/at/all")
     steps.forth.click()
     assert steps.problem.text() == "There is no such folder or file"
+    steps.folder.setText("")  # once taken for the folder that the program was started in
+    steps.forth.click()
+    assert steps.problem.text() == "Choose a folder or a file"
     steps.yahoo.setChecked(True)
     steps.tickers.setText(" , ")
     steps.forth.click()
     assert steps.problem.text().startswith("Type at least one ticker")
+    steps.tickers.setText("AAPL MSFT")  # once watched as one ticker of that name
+    steps.forth.click()
+    assert steps.problem.text() == "AAPL MSFT is no ticker; expected something like AAPL or BRK.B"
     steps.sample.setChecked(True)
     steps.forth.click()
     steps.contact.setText("me")

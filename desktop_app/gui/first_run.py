@@ -88,6 +88,8 @@ class FirstRun(QDialog):
         row = QHBoxLayout()
         row.addWidget(self.folder, 1)
         row.addWidget(choose)
+        self.folder.textEdited.connect(lambda: self.files.setChecked(True))
+        self.tickers.textEdited.connect(lambda: self.yahoo.setChecked(True))
         for button in (self.sample, self.files, self.yahoo):
             self._sources.addButton(button)
         self.sample.setChecked(True)

@@ -87,6 +87,14 @@ def test_a_step_that_lacks_something_says_what(steps: FirstRun) -> None:
     assert "expected an e-mail address" in steps.problem.text()
 
 
+def test_what_is_typed_into_is_what_is_chosen(qtbot: QtBot, steps: FirstRun) -> None:
+    """A folder that was typed was once passed over for the sample."""
+    qtbot.keyClicks(steps.folder, "/prices")
+    assert steps.files.isChecked()
+    qtbot.keyClicks(steps.tickers, ", KO")
+    assert steps.yahoo.isChecked()
+
+
 def test_a_failure_is_told_and_can_be_tried_again(
     qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
 ) -> None:

@@ -100,11 +100,14 @@ def both_parts(rows: TokenRows, weights: Weights) -> tuple[FloatArray, FloatArra
 def _feature_weights(rows: TokenRows, weights: Weights) -> FloatArray:
     """Return what each token and the pair that begins with it add to its text, (W, 3)."""
     found = np.zeros((len(rows.hashes), 3))
+    likely = np.zeros(1 << 16, bool)  # the upper halves of known hashes: one hash in six needs a search
+    likely[weights.hashes >> 16] = True
     for hashes in (rows.hashes, pair_hashes(rows)):
-        places = np.searchsorted(weights.hashes, hashes)
+        (asked,) = np.nonzero(likely[hashes >> 16])
+        places = np.searchsorted(weights.hashes, hashes[asked])
         places[places == len(weights.hashes)] = 0
-        (known,) = np.nonzero(weights.hashes[places] == hashes)
-        found[known] += weights.linear[places[known]]
+        known = weights.hashes[places] == hashes[asked]
+        found[asked[known]] += weights.linear[places[known]]
     return found * weights.steps
 
 

@@ -7,7 +7,7 @@ Letters in lower case, typographic apostrophes made plain; a number is ``0``, a 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from zlib import crc32
@@ -21,12 +21,16 @@ TOKEN = re.compile(
     r"(?P<cashtag>\$[a-z]+(?:\.[a-z])?(?!\w))|(?P<number>\d+(?:[.,]\d+)*(?![\w-]))|"
     r"\w+(?:['&-]\w+)*|[!?%$]|[^\w\s\x00-\x7f]"
 )
+# Stripped from a word's ends, these leave its tokens as they are: none of them begins or ends a token.
+AT_THE_ENDS = "\"#&'()*+,-./:;<=>@[\\]^`{|}~"
 EDGE = 0  # the token before the first and behind the last word of every text
 NEGATION_ENDING = "n't"
 # Distinct words kept in memory; a forum's typing errors have no end.
 VOCABULARY_LIMIT = 200_000
 
 Hashes = NDArray[np.uint32]
+
+COLUMNS = (np.uint32, float, float, bool, bool, bool)  # of the table: TokenRows from hashes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,18 @@ class TokenRows:
     is_exclamation: NDArray[np.bool_]  # (W,)
 
 
+class _RowsOfWords(dict[str, tuple[int, ...]]):
+    """A word as written -> rows of the table, found out at first sight."""
+
+    def __init__(self, find_out: Callable[[str], tuple[int, ...]]) -> None:
+        super().__init__()
+        self._find_out = find_out
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        rows = self[word] = self._find_out(word)
+        return rows
+
+
 class Vocabulary:
     """Remembers what each distinct written word becomes."""
 
@@ -51,20 +67,15 @@ class Vocabulary:
         self._clear()
 
     def _clear(self) -> None:
-        self._tokens_of: dict[str, tuple[int, ...]] = {}  # a word as written -> rows of the table
+        self._rows_of_words = _RowsOfWords(self._rows_of_word)
         self._row_of: dict[str, int] = {}
         self._table: list[tuple[int, float, float, bool, bool, bool]] = []
-        self._arrays: tuple[NDArray[np.generic], ...] = ()
+        self._arrays: list[NDArray[np.generic]] = [np.empty(0, dtype) for dtype in COLUMNS]
         self._row("")  # EDGE
 
     def split(self, text: str) -> list[int]:
         """Return the tokens of a text as rows of the table."""
-        known = self._tokens_of
-        words = text.split()
-        for word in words:
-            if word not in known:
-                known[word] = tuple(map(self._row, tokens_of(word, self._lexicon)))
-        return list(chain.from_iterable(map(known.__getitem__, words)))
+        return list(chain.from_iterable(map(self._rows_of_words.__getitem__, text.split())))
 
     def rows(self, texts: Sequence[Sequence[int]]) -> TokenRows:
         """Return split texts as arrays."""
@@ -77,8 +88,11 @@ class Vocabulary:
 
     def make_room(self) -> None:
         """Forget all words once there are too many; what was split before is void."""
-        if len(self._tokens_of) > VOCABULARY_LIMIT:
+        if len(self._rows_of_words) > VOCABULARY_LIMIT:
             self._clear()
+
+    def _rows_of_word(self, word: str) -> tuple[int, ...]:
+        return tuple(map(self._row, tokens_of(word, self._lexicon)))
 
     def _row(self, token: str) -> int:
         row = self._row_of.get(token)
@@ -96,10 +110,10 @@ class Vocabulary:
             )
         return row
 
-    def _columns(self) -> tuple[NDArray[np.generic], ...]:
-        if not self._arrays or len(self._arrays[0]) < len(self._table):
-            hashes, *columns = zip(*self._table, strict=True)
-            self._arrays = (np.array(hashes, np.uint32), *map(np.array, columns))
+    def _columns(self) -> list[NDArray[np.generic]]:
+        if new := self._table[len(self._arrays[0]) :]:
+            added = zip(self._arrays, zip(*new, strict=True), strict=True)
+            self._arrays = [np.append(column, np.array(values, column.dtype)) for column, values in added]
         return self._arrays
 
 
@@ -108,6 +122,9 @@ def tokens_of(word: str, lexicon: Lexicon) -> list[str]:
     word = word.lower().replace("’", "'")
     if word in lexicon.words:
         return [word]
+    bare = word.strip(AT_THE_ENDS)
+    if bare.isalpha():  # three distinct words of four need no pattern
+        return [bare]
     tokens = []
     for match in TOKEN.finditer(word):
         token = {"cashtag": "$ticker", "number": "0"}.get(match.lastgroup or "", match.group())

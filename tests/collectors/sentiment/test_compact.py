@@ -13,7 +13,7 @@ from collectors.sentiment import compact
 from collectors.sentiment.compact import CompactScorer, compounds, load_weights
 from collectors.sentiment.lexicon import finance_words, load_lexicon
 from collectors.sentiment.scorer import FloatArray, is_uncertain, label_of
-from collectors.sentiment.tokens import VOCABULARY_LIMIT, Vocabulary, tokens_of
+from collectors.sentiment.tokens import TOKEN, VOCABULARY_LIMIT, Vocabulary, tokens_of
 
 # The digest of lexicon, weights and constants of each revision: stored scores name the revision alone.
 DIGESTS = {2: "e754ab27593f68db"}
@@ -56,7 +56,7 @@ def test_vocabulary_that_was_forgotten_changes_no_score() -> None:
     before = scorer.score([text])
     scorer.score([" ".join(f"w{number}" for number in range(VOCABULARY_LIMIT + 1))])
     np.testing.assert_array_equal(scorer.score([text]), before)
-    assert len(scorer._vocabulary._tokens_of) == 5
+    assert len(scorer._vocabulary._rows_of_words) == 5
 
 
 def test_compound_is_vaders_own_where_no_word_of_ours_occurs() -> None:
@@ -96,10 +96,32 @@ def test_phrase_counts_instead_of_its_words() -> None:
         ("🚀🚀", ["🚀", "🚀"]),
         (":)", [":)"]),
         ("...", []),
+        ("(squeeze),", ["squeeze"]),
+        ("'tis", ["tis"]),
+        ("_moon_", ["_moon_"]),
+        ("moon?", ["moon", "?"]),
+        ("*$gme*", ["$ticker"]),
+        ("-5", ["0"]),
     ],
 )
 def test_tokens(word: str, tokens: list[str]) -> None:
     assert tokens_of(word, load_lexicon()) == tokens
+
+
+def test_a_word_without_its_punctuation_has_the_tokens_that_the_pattern_finds() -> None:
+    lexicon = load_lexicon()
+    for mark in map(chr, range(33, 127)):
+        for word in (f"{mark}zebra", f"zebra{mark}", f"{mark}zebra{mark}", f"{mark}{mark}été{mark}"):
+            if word.lower() not in lexicon.words and not any(map(str.isdigit, word)):
+                found = [match.group() for match in TOKEN.finditer(word.lower())]
+                assert tokens_of(word, lexicon) == ["$ticker" if t == "$zebra" else t for t in found], word
+
+
+def test_words_met_later_get_the_scores_that_they_get_at_first() -> None:
+    texts = ["shares surge", "a bank cuts its guidance", "shares surge on the guidance of a bank"]
+    scorer = CompactScorer()
+    one_by_one = np.concatenate([scorer.score([text]) for text in texts])
+    np.testing.assert_allclose(one_by_one, CompactScorer().score(texts), atol=1e-12)
 
 
 def test_long_text_is_the_mean_of_its_pieces() -> None:

@@ -45,12 +45,14 @@ def set_rule_state(db: sqlite3.Connection, rule_id: int, state: str, now: str, u
     Raises
     ------
     BadInput
-        There is no such rule, or a snooze has no day.
+        There is no such rule, or a snooze has no day, or one that is over.
     """
     if state not in (ARMED, SNOOZED, REMOVED) or (state == SNOOZED) != bool(until):
         raise BadInput(
             f"a rule cannot be '{state}' until '{until}'; a snooze needs a day, nothing else has one"
         )
+    if state == SNOOZED and until < now[:10]:
+        raise BadInput(f"a rule cannot be snoozed until {until}, which is over; expected a day to come")
     if not db.execute("SELECT 1 FROM alert_rule WHERE id = ?", (rule_id,)).fetchone():
         raise BadInput(f"there is no rule {rule_id}")
     with writing(db):

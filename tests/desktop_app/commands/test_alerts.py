@@ -57,6 +57,7 @@ def test_rules_are_set_snoozed_armed_and_removed(barograph: Call) -> None:
     added = barograph("--json", "alerts", "add", "price", "61.5", "--ticker", "bbb", "--side", "up")
     assert json.loads(added[1]) == {"rule_id": 1}
     assert "The close crosses $61.50, up" in barograph("alerts", "rules")[1]
+    assert barograph("alerts", "snooze", "1", "1999-01-01")[0] == 4  # once taken, without effect
     barograph("alerts", "snooze", "1", "2999-01-01")
     (row,) = json.loads(barograph("--json", "alerts", "rules")[1])["rules"]
     assert (row["ticker"], row["state"], row["last"]) == ("BBB", "snoozed until 1 Jan 2999", "never")

@@ -4,10 +4,12 @@
 
 FinBERT's speed is that of a randomly initialised model of its size (BERT base) on real posts; it does not
 depend on the weights. Speeds are posts per second of processor time, that of all threads together, and stand
-beside transformers' pipeline with its defaults: one text at a time, as they come. It is timed twice, on one
-thread and, on every fifth post, on as many as torch takes by default, which on a busy machine burn most of
-their time waiting for each other. Each round times all paths one after the other on the same posts, so that
-a busy machine is busy for all of them alike, and the ratios are medians over the rounds. Linux only.
+beside transformers' pipeline with its defaults: one text at a time, as they come. All are timed twice, on
+one thread and on all cores, the pipeline then on every fifth post with as many threads as torch takes by
+default, which on a busy machine burn most of their time waiting for each other. (Two threads that share a
+core get less done in a second of it than one does.) Each round times all paths one after the other on the
+same posts, so that a busy machine is busy for all of them alike, and the ratios are medians over the rounds.
+Linux only.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ def compare_speed(texts: Sequence[str], corpus: Sequence[str], folder: Path) -> 
     import torch
     from transformers import pipeline
 
+    from collectors.sentiment.bert import BertScorer
     from collectors.sentiment.finbert import load_finbert
     from collectors.sentiment.finbert_fast import build_fast
 
@@ -100,17 +103,27 @@ def compare_speed(texts: Sequence[str], corpus: Sequence[str], folder: Path) -> 
         theirs(some)
         torch.set_num_threads(threads)
 
+    def ours_on_one_thread(scorer: BertScorer) -> Callable[[list[str]], None]:
+        def score(some: list[str]) -> None:
+            scorer.workers = 1
+            scorer.score(some)
+            scorer.workers = BertScorer.workers
+
+        return score
+
     times, waiting = [], []
     for part in np.array_split(np.array(texts, object), ROUNDS):
-        paths = (theirs_on_one_thread, reference.score, fast.score)
+        ours = (reference.score, fast.score, *map(ours_on_one_thread, (reference, fast)))
+        paths = (theirs_on_one_thread, *ours)
         times.append([seconds(path, part.tolist()) / len(part) for path in paths])
         some = part[::MORE_THREADS_EVERY].tolist()
         waiting.append(seconds(theirs, some) / seconds(theirs_on_one_thread, some))
-    print("posts/s of one core by round: pipeline on one thread, reference, fast")
+    print("posts/s of one core by round: pipeline on one thread, reference, fast, both on one thread")
     print(np.round(1 / np.array(times), 1).tolist())
     for column, (name, wanted) in enumerate((("reference", 1.5), ("fast", 8.0)), start=1):
-        alone = np.array([row[0] / row[column] for row in times])
-        for ratio, threads in ((alone * waiting, torch.get_num_threads()), (alone, 1)):
+        all_threads = waiting * np.array([row[0] / row[column] for row in times])
+        one_thread = np.array([row[0] / row[column + 2] for row in times])
+        for ratio, threads in ((all_threads, torch.get_num_threads()), (one_thread, 1)):
             what = f"FinBERT, {name} path against transformers.pipeline, {threads} thread(s)"
             bar(what, f"{np.median(ratio):.1f}x", f">= {wanted}x", np.median(ratio) >= wanted)
     memory = float(run_alone(["--memory-of", str(fast_folder)]))

@@ -36,6 +36,7 @@ class BertScorer(ABC):
 
     # Padded tokens per batch, measured: docs/sentiment.md. A text longer than that is a batch of its own.
     batch_tokens = 256
+    workers = os.cpu_count()
     equal_lengths = False  # a batch holds texts of one length, without padding
 
     def __init__(self, name: str, columns: Sequence[int], layout: TokenLayout) -> None:
@@ -74,7 +75,7 @@ class BertScorer(ABC):
             scores[rows] = self._forward([pieces[row] for row in rows])
 
         lengths = [len(piece) for piece in pieces]
-        with self._one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as cores:
+        with self._one_thread_each(), ThreadPoolExecutor(self.workers) as cores:
             list(cores.map(forward, batches(lengths, self.batch_tokens, equal=self.equal_lengths)))
         weights = np.array([[len(piece)] for piece in pieces], float)
         total, weight = np.zeros((len(texts), 3)), np.zeros((len(texts), 1))

@@ -46,7 +46,20 @@ class FinBert(BertScorer):
         )
         super().__init__(name, columns, layout)
         self.model = model
+        self.every_token = False  # also what the last layer makes of tokens that nothing reads
+        self._leave_out_unread_tokens()
         self.tokenizer = tokenizer
+
+    def _leave_out_unread_tokens(self) -> None:
+        """Behind attention, a BERT's last layer goes on with the first token alone, the one that is read."""
+        from transformers import BertForSequenceClassification
+
+        def first_token(_module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+            return inputs if self.every_token else tuple(given[:, :1] for given in inputs)
+
+        if isinstance(self.model, BertForSequenceClassification):
+            last: Any = self.model.bert.encoder.layer[-1]
+            last.attention.output.register_forward_pre_hook(first_token)
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         encoded: list[list[int]] = self.tokenizer(

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
 QUANTISE_COMMAND = "barograph models quantise"
-SUFFIX = "+int8-2"  # of the reference's name: other scores than its own, and than those of "+int8"
+SUFFIX = "+int8-3"  # of the reference's name: other scores than its own, and than those of "+int8-2"
 STAGE = "quantise finbert"
 
 LEAST_AGREEMENT = 0.99
@@ -146,10 +146,12 @@ def input_ranges(reference: FinBert, texts: Sequence[str]) -> Ranges:
         for name, module in reference.model.named_modules()
         if name.startswith(ENCODER) and isinstance(module, torch.nn.Linear)
     ]
+    reference.every_token = True  # the last layer's ranges too are those of all tokens: of more numbers
     try:
         for piece in reference.pieces(texts)[1]:  # one by one: padding is no value of a text's
             reference.logits_of([piece])
     finally:
+        reference.every_token = False
         for hook in hooks:
             hook.remove()
     return {name: (low.numpy(), high.numpy()) for name, (low, high) in found.items()}

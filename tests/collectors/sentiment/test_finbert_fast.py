@@ -99,6 +99,17 @@ def test_ranges_are_those_of_what_each_matrix_is_given(reference: FinBert) -> No
     np.testing.assert_allclose(ranges["bert.encoder.layer.0.attention.self.key"][0], low.detach(), atol=1e-6)
 
 
+def test_ranges_of_the_last_layer_are_those_of_all_tokens(reference: FinBert) -> None:
+    name = "bert.encoder.layer.1.attention.output.dense"
+    several, same_first = input_ranges(reference, ["apple beats estimates"])[name], []
+    layer = reference.model.bert.encoder.layer[1].attention.output.dense
+    hook = layer.register_forward_pre_hook(lambda _, inputs: same_first.append(inputs[0]))
+    reference.score(["apple beats estimates"])
+    hook.remove()
+    assert same_first[0].shape[1] == 1  # a score needs the first alone
+    assert (several[1] > same_first[0][0, 0].numpy()).any()
+
+
 def test_switch_needs_agreement_and_is_then_the_choice(
     models: Path, reference: FinBert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +124,7 @@ def test_switch_needs_agreement_and_is_then_the_choice(
     assert report.switched
     chosen = choose_scorer(models)
     assert isinstance(chosen, FastFinBert)
-    assert chosen.name == report.scorer == reference.name + "+int8-2"
+    assert chosen.name == report.scorer == reference.name + "+int8-3"
     assert choose_scorer(models, models / "finbert").name == reference.name
 
 
@@ -132,9 +143,9 @@ def test_folder_of_an_earlier_version_is_asked_to_be_made_anew(
 ) -> None:
     fast = build_fast(reference, tmp_path, texts(2))
     finbert_fast._write_card(tmp_path, fast, 300, 1.0)
-    assert load_fast_finbert(tmp_path).name == reference.name + "+int8-2"
+    assert load_fast_finbert(tmp_path).name == reference.name + "+int8-3"
     card = json.loads((tmp_path / "fast.json").read_text("utf-8"))
-    (tmp_path / "fast.json").write_text(json.dumps(card | {"name": reference.name + "+int8"}))
+    (tmp_path / "fast.json").write_text(json.dumps(card | {"name": reference.name + "+int8-2"}))
     with pytest.raises(BadInput, match=r"earlier version.*run `barograph models quantise` again"):
         load_fast_finbert(tmp_path)
 

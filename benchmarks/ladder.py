@@ -35,7 +35,7 @@ from fusion_model.evaluation.metrics import inside_central_range, scored_pinball
 from fusion_model.evaluation.significance import diebold_mariano
 from fusion_model.findings import HORIZONS
 from fusion_model.forecasting.calibration import adapted_levels, residual_quantiles
-from fusion_model.forecasting.fusion_forecaster import tree_log_scale
+from fusion_model.forecasting.fusion_forecaster import all_targets, targets_of, tree_log_scale
 from fusion_model.forecasting.fusion_network import FusionConfig, FusionNetwork
 from fusion_model.forecasting.garch import fit_garch
 from fusion_model.forecasting.stacking import garch_log_scale, learned_shares, mixed
@@ -54,6 +54,7 @@ PLAIN = FusionConfig(
     use_macro=False,
     use_lstm=False,
     use_indicators=False,
+    longest_calibration_sessions=0,
 )
 LSTM = replace(PLAIN, use_lstm=True)
 PRICES = replace(LSTM, use_indicators=True)
@@ -80,6 +81,9 @@ STEPS: dict[str, tuple[FusionConfig, str]] = {  # name: configuration, the step 
     "input noise": (replace(PRICES, input_noise=0.1), "indicators"),
     "window scaling": (replace(PRICES, window_scaling=True), "indicators"),
     "location head": (replace(PRICES, forecast_mean=True), "indicators"),
+    "two networks": (replace(PRICES, members=2, path_weight=0.0), "indicators"),
+    "one by paths": (replace(PRICES, members=2), "two networks"),
+    "shape of ten years": (replace(PRICES, longest_calibration_sessions=2500), "indicators"),
     "shipped": (FusionConfig(), "indicators"),
 }  # fmt: skip
 
@@ -128,7 +132,7 @@ def score_year(config: FusionConfig, year: int, panel: Panel, features: Features
     """Fit on all sessions before a year and score the year's."""
     rows = [row for row, session in enumerate(panel.sessions) if session.startswith(str(year))]
     first, stop = rows[0], rows[-1] + 1
-    start = max(0, first - config.calibration_sessions - PURGE)
+    start = max(0, first - config.shape_sessions(max(HORIZONS)) - PURGE)
     began = time.process_time()
     log_scale, location = shapes(config, panel, features, first, range(start, stop), config.members)
     if config.stacking_sessions:
@@ -142,9 +146,9 @@ def score_year(config: FusionConfig, year: int, panel: Panel, features: Features
         residuals = forward[start:stop] / scale[:, :, k] - location[:, :, k]
         for t in range(first, stop, REDRAW):
             end = t - horizon + 1 - start
-            known = residuals[max(0, end - config.calibration_sessions) : end]
+            known = residuals[max(0, end - config.shape_sessions(horizon)) : end]
             levels = adapted_levels(known, config.adaptation_sessions, config.adaptation_rate)
-            drawn = residual_quantiles(known, levels, config.own_share)[0]
+            drawn = residual_quantiles(known, levels, config.own_share, config.calibration_sessions)[0]
             for row in range(t, min(t + REDRAW, stop)):
                 scored_ones = np.isfinite(forward[row]) & np.isfinite(scale[row - start, :, k]) & old[row]
                 if scored_ones.any():
@@ -207,13 +211,16 @@ def shapes(
     split = purged_split(before, config.validation_sessions, config.held_out_sessions)
     graph = StockGraph(panel, features.scale, config.graph_neighbours) if config.use_graph else None
     data = scale_features(features, fit_scaling(features, split.fit), graph)
+    fit_targets = all_targets(panel, features, split.fit + PURGE)
+    validation_targets = all_targets(panel, features, split.validation_stop + PURGE)
     said = []
     for member in range(members):
+        learned = targets_of(member, config)
         with one_thread():
             fitted = fit_network(
                 data,
-                standardised_targets(panel, features.anchor, split.fit + PURGE),
-                standardised_targets(panel, features.anchor, split.validation_stop + PURGE),
+                fit_targets[:, :, learned],
+                validation_targets[:, :, learned],
                 split,
                 config,
                 seed=config.seed + member,

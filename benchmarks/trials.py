@@ -29,7 +29,9 @@ TRIALS: dict[str, FusionConfig] = {
     "slow": FusionConfig(learning_rate=2e-3, epochs=10),
     "small": FusionConfig(hidden=16),
     "pooled_shape": FusionConfig(own_share=0.0),
-    "short_memory": FusionConfig(calibration_sessions=500),
+    "short_memory": FusionConfig(calibration_sessions=500, longest_calibration_sessions=500),
+    "shape_of_four_years": FusionConfig(longest_calibration_sessions=1000),
+    "returns_alone": FusionConfig(path_weight=0.0),
     "not_adaptive": FusionConfig(adaptation_rate=0.0),
     "more_adaptive": FusionConfig(adaptation_rate=0.005),
 }

@@ -60,6 +60,7 @@ LEAK_CONFIG = FusionConfig(  # every part of the model is on, and small: a leak 
     held_out_sessions=40,
     stacking_sessions=250,
     calibration_sessions=250,
+    longest_calibration_sessions=300,
     adaptation_sessions=100,
     use_trees=True,
     trees=10,

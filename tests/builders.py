@@ -32,6 +32,7 @@ SMALL = FusionConfig(  # trains in a second or two on some tickers and years
     held_out_sessions=60,
     stacking_sessions=0,
     calibration_sessions=300,
+    longest_calibration_sessions=400,
     trees=8,
 )
 

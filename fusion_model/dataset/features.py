@@ -325,6 +325,22 @@ def _own_features(
     return np.clip(stacked, -CLIP, CLIP).astype(np.float32), anchor
 
 
+def session_variance(panel: Panel) -> FloatArray:
+    """Return the variance that each session showed, (T, N): of its range and of the move before it opened.
+
+    Rogers-Satchell of open, high, low and close, plus the square of the overnight move, dividends and splits
+    in it; NaN without a bar or a return. One session's says many times more about its volatility than the
+    square of its return.
+    """
+    with np.errstate(invalid="ignore"):
+        bars = np.log(panel.ohlcv[:, :, [OPEN, HIGH, LOW, CLOSE]])
+    open_log, close_log = bars[:, :, 0], bars[:, :, 3]
+    high_log = np.maximum(bars[:, :, 1], np.maximum(open_log, close_log))
+    low_log = np.minimum(bars[:, :, 2], np.minimum(open_log, close_log))
+    overnight = panel.log_returns - (close_log - open_log)
+    return np.asarray(rogers_satchell(open_log, high_log, low_log, close_log) + overnight**2)
+
+
 def last_sentiment_features(altered: Panel, rows: slice) -> Float32Array:
     """Return (R, N, S) of a few rows of a panel; what lies REMEMBERED_POSTS before them counts no more."""
     first = max(0, rows.start - REMEMBERED_POSTS)

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusion_model.dataset.features import PRICE_FEATURES, Features, Float32Array
+from fusion_model.dataset.features import PRICE_FEATURES, Features, Float32Array, session_variance
 from fusion_model.dataset.panel import FloatArray, Panel
 from fusion_model.dataset.stock_graph import Related, StockGraph
 from fusion_model.errors import NotEnoughHistory
 from fusion_model.findings import HORIZONS
 
+PATH_FLOOR = 1e-8  # of a variance: a session without any move has no logarithm
+PATH_CLIP = 3.0  # of a log ratio of volatilities: beyond lie errors of prices
 MACRO_CLIP = 3.0  # standard deviations: beyond what training saw, a figure says no more
 MIN_SEGMENT = 120  # sessions; a shorter remainder at the start of a history is left out
 MIN_FIT_SESSIONS = 400
@@ -167,6 +169,26 @@ def standardised_targets(panel: Panel, anchor: FloatArray, stop: int) -> Float32
     for k, horizon in enumerate(HORIZONS):
         targets[max(stop - horizon, 0) :, :, k] = np.nan
     return np.ascontiguousarray(targets.transpose(1, 0, 2), dtype=np.float32)
+
+
+def path_targets(panel: Panel, anchor: FloatArray, stop: int) -> Float32Array:
+    """Return (N, T, H): the log of the volatility that the sessions ahead showed, against the anchor's.
+
+    The square root of the sum of session_variance over a horizon; NaN unless complete by ``stop``, and where
+    a session of it is missing. One return hardly tells how volatile its sessions were, their ranges do.
+    """
+    daily = session_variance(panel)
+    total = np.cumsum(np.nan_to_num(daily), axis=0)
+    known = np.cumsum(np.isfinite(daily), axis=0)
+    targets = np.full((*daily.shape, len(HORIZONS)), np.nan)
+    for k, horizon in enumerate(HORIZONS):
+        rows = max(min(stop, len(daily)) - horizon, 0)  # those whose horizon ends in time
+        ahead = slice(horizon, horizon + rows)
+        variance = total[ahead] - total[:rows]
+        variance[known[ahead] - known[:rows] < horizon] = np.nan
+        targets[:rows, :, k] = 0.5 * np.log(variance + PATH_FLOOR) - np.log(anchor[:rows, :, k])
+    clipped = np.clip(targets, -PATH_CLIP, PATH_CLIP)
+    return np.ascontiguousarray(clipped.transpose(1, 0, 2), dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,13 @@ LEVEL_MARGIN = 0.002  # adapted levels stay this far from 0 and 1
 
 
 def residual_quantiles(
-    residuals: FloatArray, levels: FloatArray, own_share: float
+    residuals: FloatArray, levels: FloatArray, own_share: float, drift_sessions: int | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Blend quantiles over all tickers with each ticker's own, around the median of all.
 
     A ticker's own residuals tell its shape. Their drift is left out: what went up in the calibration
-    sessions does not go on doing so, and a forecast that said so lost against one that did not.
+    sessions does not go on doing so, and a forecast that said so lost against one that did not. The shape
+    is read from all rows, where the median of all lies, from the last ones.
 
     Parameters
     ----------
@@ -37,6 +38,9 @@ def residual_quantiles(
         Increasing probabilities.
     own_share : float
         Weight of the ticker's own quantiles where it has MIN_OWN residuals.
+    drift_sessions : int, optional
+        How many of the last rows tell the median; by default, and where they hold fewer than MIN_POOL
+        residuals, all.
 
     Returns
     -------
@@ -55,6 +59,7 @@ def residual_quantiles(
             "import or collect a longer history"
         )
     N = residuals.shape[1]
+    shift = 0.0 if drift_sessions is None else _median_of_last(residuals, drift_sessions) - np.median(pool)
     quantiles = np.tile(_at_levels(pool, levels), (N, 1))
     mean, deviation = np.full(N, pool.mean()), np.full(N, pool.std())
     shaped = np.flatnonzero(known.sum(axis=0) >= MIN_OWN)
@@ -66,7 +71,13 @@ def residual_quantiles(
         quantiles[shaped] += own_share * (_each_at_levels(own, count, levels) - quantiles[shaped])
         mean[shaped] += own_share * (np.nanmean(own, axis=1) - mean[shaped])
         deviation[shaped] += own_share * (np.nanstd(own, axis=1) - deviation[shaped])
-    return quantiles, mean, deviation
+    return quantiles + shift, mean + shift, deviation
+
+
+def _median_of_last(residuals: FloatArray, sessions: int) -> float:
+    recent = residuals[-sessions:]
+    recent = recent[np.isfinite(recent)]
+    return float(np.median(recent if len(recent) >= MIN_POOL else residuals[np.isfinite(residuals)]))
 
 
 def adapted_levels(residuals: FloatArray, sessions: int, rate: float) -> FloatArray:

@@ -212,7 +212,7 @@ def _spread(state: FittedState, prepared: Prepared, t: int, k: int, ready: IntAr
         levels = adapted_levels(residuals, config.adaptation_sessions, config.adaptation_rate)
 
     def at(these: FloatArray, own_share: float) -> FloatArray:
-        return residual_quantiles(residuals, these, own_share)[0][ready]
+        return residual_quantiles(residuals, these, own_share, config.calibration_sessions)[0][ready]
 
     own = config.own_share
     return Spread(at(LEVELS, 0.0), at(LEVELS, own), at(levels, 0.0), at(levels, own))

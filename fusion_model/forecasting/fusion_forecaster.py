@@ -38,6 +38,7 @@ from fusion_model.dataset.windows import (
     SeenRange,
     Split,
     fit_scaling,
+    path_targets,
     purged_split,
     scale_features,
     seen_range,
@@ -63,7 +64,7 @@ from fusion_model.forecasting.tree_scale import TreeScale, fit_tree_scale
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 5
+FORMAT = 6
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "model.json"
 SHAPE = (  # fields of the configuration that weights hang on
     "hidden",
@@ -141,7 +142,7 @@ class FusionForecaster:
     def fit(self, panel: Panel, sessions: Sequence[str]) -> None:
         """Train on what was known at the last of ``sessions``, and keep forecasts to calibrate on.
 
-        These are of the last ``calibration_sessions``: the last ``held_out_sessions`` of them were seen
+        These are of all sessions that tell a shape: the last ``held_out_sessions`` of them were seen
         by no network, the ones before are those it was fitted on. Sessions that come after are seen by none,
         and take their place as time goes on.
 
@@ -166,8 +167,8 @@ class FusionForecaster:
             features, scaling = with_macro_of(features, start.macro_names), start.scaling
         data = scale_features(features, scaling, _graph(panel, features, config))
         purge = max(HORIZONS)
-        fit_targets = standardised_targets(panel, features.anchor, split.fit + purge)
-        validation_targets = standardised_targets(panel, features.anchor, split.validation_stop + purge)
+        fit_targets = all_targets(panel, features, split.fit + purge)
+        validation_targets = all_targets(panel, features, split.validation_stop + purge)
         self._progress("features", 1, 1)
         with one_thread():
             fitted = [
@@ -176,7 +177,7 @@ class FusionForecaster:
             ]
             stack = self._stack(panel, features, data, split)
         networks = tuple(result.network for result in fitted)
-        first = max(0, T - config.calibration_sessions - purge)
+        first = max(0, T - config.shape_sessions(max(HORIZONS)) - purge)
         history = np.empty((T - first, len(panel.tickers), 2, len(HORIZONS)), dtype=np.float32)
         for row in range(first, T):
             history[row - first] = forecast_shape(networks, data, row, config.lookback)
@@ -220,7 +221,9 @@ class FusionForecaster:
                 levels = adapted_levels(
                     residuals, state.config.adaptation_sessions, state.config.adaptation_rate
                 )
-            quantiles, mean, deviation = residual_quantiles(residuals, levels, state.config.own_share)
+            quantiles, mean, deviation = residual_quantiles(
+                residuals, levels, state.config.own_share, state.config.calibration_sessions
+            )
             sigma, location = prepared.shape(state, t, k)
             quantiles += location[:, None]
             rounded = np.round(quantiles[columns] * sigma[columns, None], DECIMALS)
@@ -344,7 +347,7 @@ class FusionForecaster:
         validation_targets: Float32Array,
         split: Split,
     ) -> FittedNetwork:
-        """Fit one network, or read it where it is kept."""
+        """Fit one network, or read it where it is kept; targets are those of ``all_targets``."""
         config, file = (
             self.config,
             None if self._keep is None else self._keep / f"network{member}.safetensors",
@@ -357,10 +360,11 @@ class FusionForecaster:
         start = None if self._start is None else self._start.networks[member]
         if start is not None:
             config = replace(config, epochs=config.warm_epochs, learning_rate=config.warm_learning_rate)
+        learned = targets_of(member, config)
         fitted = fit_network(
             data,
-            fit_targets,
-            validation_targets,
+            fit_targets[:, :, learned],
+            validation_targets[:, :, learned],
             split,
             config,
             seed=config.seed + member,
@@ -514,7 +518,7 @@ class Prepared:
     def residuals(self, state: FittedState, t: int, k: int) -> FloatArray:
         """Returns that had come true at ``t`` in units of the scale that was forecast for them, (<=K, N)."""
         stop = max(t - HORIZONS[k] + 1, 0)
-        start = max(0, stop - state.config.calibration_sessions)
+        start = max(0, stop - state.config.shape_sessions(HORIZONS[k]))
         for row in start + np.flatnonzero(~self.judged[start:stop, k]):
             sigma, location = self.shape(state, int(row), k)
             self.outcome[row, :, k] = self.forward[k][row] / sigma - location
@@ -549,6 +553,20 @@ def _prepare(panel: Panel, state: FittedState) -> Prepared:
         outcome=np.full((T, N, len(HORIZONS)), np.nan),
         judged=np.zeros((T, len(HORIZONS)), dtype=bool),
     )
+
+
+def all_targets(panel: Panel, features: Features, stop: int) -> Float32Array:
+    """Return what networks may learn from, (N, T, 2 H): the returns, and what the paths showed."""
+    returns = standardised_targets(panel, features.anchor, stop)
+    return np.concatenate([returns, path_targets(panel, features.anchor, stop)], axis=2)
+
+
+def targets_of(member: int, config: FusionConfig) -> slice:
+    """Return which of all_targets a network learns from: every other one from the paths too.
+
+    Networks that were taught differently err differently, and their mean errs less.
+    """
+    return slice(None if config.path_weight and member % 2 else len(HORIZONS))
 
 
 def tree_log_scale(trees: TreeScale, data: NetworkInput, rows: Sequence[int]) -> FloatArray:

@@ -44,7 +44,7 @@ class FusionConfig:
     graph_segment: int = 62  # the same with the graph, whose segments hold every ticker
     # Training
     seed: int = 7
-    members: int = 3
+    members: int = 4
     epochs: int = 6
     patience: int = 3  # epochs without a better validation loss; without validation sessions all are run
     batch: int = 48
@@ -54,6 +54,7 @@ class FusionConfig:
     weight_decay: float = 1e-3
     gradient_clip: float = 1.0
     input_noise: float = 0.0
+    path_weight: float = 1.0  # of what the paths showed, from which every other network learns too; 0: none
     validation_sessions: int = 0  # after the fit: stop early
     held_out_sessions: int = 0  # after the validation: seen by no network
     # Stacking with boosted trees and GJR-GARCH
@@ -64,9 +65,15 @@ class FusionConfig:
     tree_leaves: int = 15
     # Calibration
     calibration_sessions: int = 1000
+    longest_calibration_sessions: int = 2500  # for the shape at the longest horizon, whose outcomes overlap
     own_share: float = 0.25
     adaptation_rate: float = 0.002
     adaptation_sessions: int = 500
+
+    def shape_sessions(self, horizon: int) -> int:
+        """How many sessions of residuals tell the shape of a horizon."""
+        longest = self.longest_calibration_sessions if horizon == max(HORIZONS) else 0
+        return max(self.calibration_sessions, longest)
 
 
 def window_scaled(price: Tensor, span: int) -> Tensor:
@@ -186,6 +193,8 @@ class FusionNetwork(nn.Module):
         self.log_scale = nn.Linear(D, H)
         self.location = nn.Linear(D, H) if config.forecast_mean else None
         self.log_freedom = nn.Parameter(torch.full((H,), 1.0))  # degrees of freedom - 2, as a log
+        # What a path shows is not on the scale of its return, by a constant.
+        self.path_offset = nn.Parameter(torch.zeros(H))
         for head in (self.log_scale, self.location):
             if head is not None:
                 nn.init.zeros_(head.weight)
@@ -227,7 +236,23 @@ class FusionNetwork(nn.Module):
         return torch.nn.functional.silu(self.join(joined))
 
     def loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
-        """Student-t negative log likelihood of targets (B, L, H) in units of the anchor; NaN is left out."""
+        """Mean loss of targets (B, L, H) in units of the anchor, or (B, L, 2 H); NaN is left out.
+
+        Student-t negative log likelihood of the returns; and, where they are there, squared error of the log
+        scale against what the paths showed, by horizon, ``path_weight`` times.
+        """
+        H = forecast.log_scale.shape[-1]
+        loss = self._return_loss(forecast, target[..., :H])
+        if target.shape[-1] == H:
+            return loss
+        shown = target[..., H:]
+        known = torch.isfinite(shown)
+        said = forecast.log_scale + self.path_offset
+        error = said - torch.where(known, shown, torch.zeros_like(shown))
+        by_horizon = (error.square() * known).sum(dim=(0, 1)) / known.sum(dim=(0, 1)).clamp(min=1)
+        return loss + self.config.path_weight * by_horizon.sum()
+
+    def _return_loss(self, forecast: ScaleForecast, target: Tensor) -> Tensor:
         freedom = 2.0 + torch.exp(self.log_freedom)
         known = torch.isfinite(target)
         filled = torch.where(known, target, torch.zeros_like(target))

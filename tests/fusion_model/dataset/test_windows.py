@@ -18,6 +18,7 @@ from fusion_model.dataset.windows import (
     WindowBatch,
     aligned_batches,
     fit_scaling,
+    path_targets,
     purged_split,
     scale_features,
     standardised_targets,
@@ -83,6 +84,32 @@ def test_targets_are_forward_returns_in_units_of_the_anchor() -> None:
 
 
 # Scaling ------------------------------------------------------------------------------------------
+
+
+def test_what_a_path_showed_is_the_volatility_of_its_ranges_and_overnight_moves() -> None:
+    """Each session moves .01 overnight and .02 until the close, without turning: no range is added."""
+    panel = panel_of(np.full((60, 2), 0.03))
+    bars = panel.ohlcv.copy()
+    bars[:, :, 1] = np.maximum(bars[:, :, 0], bars[:, :, 3])
+    bars[:, :, 2] = np.minimum(bars[:, :, 0], bars[:, :, 3])
+    targets = path_targets(replace(panel, ohlcv=bars), np.full((60, 2, 3), 0.02), stop=50)
+    assert targets.shape == (2, 60, len(HORIZONS))
+    for k, horizon in enumerate(HORIZONS):
+        expected = np.log(0.01 * np.sqrt(horizon) / 0.02)
+        np.testing.assert_allclose(targets[:, : 50 - horizon, k], expected, atol=1e-4)
+        assert np.isnan(targets[:, 50 - horizon :, k]).all()
+
+
+def test_a_path_with_a_session_missing_shows_nothing() -> None:
+    panel = lively_panel(80, 2)
+    whole = path_targets(panel, np.full((80, 2, 3), 0.02), stop=80)
+    bars = panel.ohlcv.copy()
+    bars[40, 0] = np.nan
+    broken = path_targets(replace(panel, ohlcv=bars), np.full((80, 2, 3), 0.02), stop=80)
+    for k, horizon in enumerate(HORIZONS):
+        assert np.isnan(broken[0, 40 - horizon : 40, k]).all()
+        np.testing.assert_allclose(broken[0, : 40 - horizon, k], whole[0, : 40 - horizon, k])
+    np.testing.assert_array_equal(broken[1], whole[1])
 
 
 def scaling_bytes(scaling: Scaling) -> list[bytes]:

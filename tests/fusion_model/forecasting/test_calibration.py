@@ -95,6 +95,30 @@ def test_a_tickers_own_drift_is_not_carried_on() -> None:
     assert np.ptp(mean) < 0.2
 
 
+def test_the_shape_is_of_all_sessions_and_the_drift_of_the_last_ones() -> None:
+    """Ten years tell how far; where the market drifted in the last four is where the median lies."""
+    residuals = heavy_tailed(2000, 3)
+    residuals[:1200] *= 3.0
+    residuals[1200:] += 0.5
+    everything, mean, deviation = residual_quantiles(residuals, LEVELS, 0.25)
+    quantiles, drifted, spread = residual_quantiles(residuals, LEVELS, 0.25, drift_sessions=800)
+    np.testing.assert_allclose(quantiles - quantiles[:, [MEDIAN]], everything - everything[:, [MEDIAN]])
+    np.testing.assert_allclose(quantiles[:, MEDIAN], np.median(residuals[1200:]), atol=5e-3)
+    np.testing.assert_allclose(drifted - mean, quantiles[:, MEDIAN] - everything[:, MEDIAN])
+    np.testing.assert_array_equal(spread, deviation)
+
+
+def test_where_the_last_sessions_hold_too_little_the_drift_is_that_of_all() -> None:
+    residuals = heavy_tailed(600, 2)
+    residuals[-100:] += 5.0
+    for every, some in zip(
+        residual_quantiles(residuals, LEVELS, 0.25),
+        residual_quantiles(residuals, LEVELS, 0.25, drift_sessions=100),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(every, some)
+
+
 def test_levels_stay_inside_their_margin_and_in_order() -> None:
     residuals = np.concatenate([heavy_tailed(400, 2), 1e3 * heavy_tailed(300, 2, seed=1)])
     levels = adapted_levels(residuals, 300, 0.5)

@@ -32,6 +32,7 @@ EVERYTHING = FusionConfig(
     epochs=1,
     stacking_sessions=150,
     calibration_sessions=150,
+    longest_calibration_sessions=200,
     adaptation_sessions=100,
 )
 PLANTED = replace(

@@ -15,7 +15,12 @@ from collectors.errors import StorageError
 from fusion_model.dataset.panel import Panel
 from fusion_model.errors import CheckpointError, NoModel, NotEnoughHistory
 from fusion_model.findings import HORIZONS, QUANTILE_LEVELS, Forecast
-from fusion_model.forecasting.fusion_forecaster import CONFIG_FILE, WEIGHTS_FILE, FusionForecaster
+from fusion_model.forecasting.fusion_forecaster import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    FusionForecaster,
+    targets_of,
+)
 from fusion_model.forecasting.fusion_network import FusionConfig
 from tests.builders import (
     lively_panel,
@@ -39,6 +44,7 @@ CONFIG = FusionConfig(
     held_out_sessions=40,
     stacking_sessions=150,
     calibration_sessions=150,
+    longest_calibration_sessions=200,
     adaptation_sessions=100,
 )
 TRAINED = 699  # row of the last session that training saw
@@ -69,6 +75,30 @@ def checkpoint(fitted: FusionForecaster, tmp_path: Path) -> Path:
 
 def quantiles_of(forecasts: list[Forecast]) -> np.ndarray:
     return np.array([forecast.quantiles for forecast in forecasts])
+
+
+def test_the_longest_horizon_takes_its_shape_from_more_sessions(
+    panel: Panel, fitted: FusionForecaster
+) -> None:
+    """Of twenty-session outcomes those of neighbouring sessions say nearly the same."""
+    assert [CONFIG.shape_sessions(horizon) for horizon in HORIZONS] == [150, 150, 200]
+    assert replace(CONFIG, longest_calibration_sessions=0).shape_sessions(max(HORIZONS)) == 150
+    assert len(fitted.state.history_sessions) == 200 + max(HORIZONS)
+    prepared = fitted.prepared(panel)
+    rows = [len(prepared.residuals(fitted.state, LATER, k)) for k in range(len(HORIZONS))]
+    assert rows == [150, 150, 200]
+
+
+def test_every_other_network_learns_from_paths_too(panel: Panel) -> None:
+    """Its offset, which the paths alone move, tells which networks were taught by them."""
+    config = replace(CONFIG, members=3, epochs=1, stacking_sessions=0)
+    assert [targets_of(member, config).stop for member in range(3)] == [3, None, 3]
+    assert targets_of(1, replace(config, path_weight=0.0)).stop == 3
+    for weight, expected in ((1.0, [False, True, False]), (0.0, [False] * 3)):
+        forecaster = FusionForecaster(replace(config, path_weight=weight))
+        forecaster.fit(panel, panel.sessions[: TRAINED + 1])
+        moved = [bool(network.path_offset.abs().max() > 0) for network in forecaster.state.networks]
+        assert moved == expected
 
 
 # What a forecast says -----------------------------------------------------------------------------

@@ -197,3 +197,18 @@ def test_without_lstm_only_the_newest_row_is_read() -> None:
     price = torch.randn(3, 8, 5)
     alone = network.price_state(price[:, -1:])
     assert torch.allclose(network.price_state(price)[:, -1:], alone)
+
+
+def test_what_paths_showed_bears_a_loss_beside_the_returns() -> None:
+    made = network(replace(CONFIG, path_weight=2.0))
+    forecast = made(*windows())
+    returns = torch.randn(2, 6, 3)
+    shown = torch.tensor([0.1, 0.2, 0.3]).expand(2, 6, 3).clone()
+    shown[0, 0] = math.nan
+    shown[:, :, 2] = math.nan  # nothing is known of the longest
+    alone = made.loss(forecast, returns)
+    both = made.loss(forecast, torch.cat([returns, shown], dim=-1))
+    assert (both - alone).item() == pytest.approx(2.0 * (0.1**2 + 0.2**2), rel=1e-4)
+    both.backward()
+    assert made.path_offset.grad is not None
+    assert made.path_offset.grad.tolist() == pytest.approx([-0.4, -0.8, 0.0], abs=1e-5)

@@ -40,6 +40,7 @@ PLANTED = FusionConfig(
     lookback=16,
     segment=64,
     members=2,
+    path_weight=0.0,
     epochs=10,
     batch=8,
     learning_rate=1e-2,

@@ -22,7 +22,7 @@ from fusion_model.findings import HORIZONS
 class FusionConfig:
     """Everything that shapes a fusion forecaster; saved in its checkpoint.
 
-    The defaults were chosen on forecasts of 2012-2016 (docs/forecasting.md lists the trials).
+    The defaults were chosen on forecasts of 2004-2016 (docs/forecasting.md lists the trials).
     """
 
     # Network

@@ -16,9 +16,14 @@ from desktop_app.settings import Settings
 from desktop_app.store_rules import load_rule_alerts, load_rules
 from desktop_app.words import count, day, percent
 from fusion_model.findings import MARKET
+from resources.language import tr
 
 RECENT_DAYS = 31
-SHOWN = {"open": "Not seen", "recent": f"Last {RECENT_DAYS} days", "all": "All"}
+SHOWN = {
+    "open": tr("Not seen"),
+    "recent": tr("Last {days} days", days=RECENT_DAYS),
+    "all": tr("All"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ def rule_rows(rules: Sequence[AlertRule], raised: Sequence[RuleAlert], session: 
             state_in_words(rule, session),
             f"{last[rule.rule_id].ticker}, {day(last[rule.rule_id].session)}"
             if rule.rule_id in last
-            else "never",
+            else tr("never"),
         )
         for rule in rules
     ]
@@ -81,7 +86,7 @@ def alerts_view(alerts: Sequence[Alert], session: str, settings: Settings) -> Al
 
 def name_of(alert: Alert) -> str:
     """Return the ticker, or that it is about all stocks."""
-    return "Whole market" if alert.ticker == MARKET else alert.ticker
+    return tr("Whole market") if alert.ticker == MARKET else alert.ticker
 
 
 def in_short(alerts: Sequence[Alert]) -> str:
@@ -94,14 +99,24 @@ def in_short(alerts: Sequence[Alert]) -> str:
 def in_full(alert: Alert) -> str:
     """Say an alert with each of its measures and the share of chance among such alerts."""
     if not alert.odds:
-        return "\n".join(["A rule of yours fired.", "", *alert.measures])
+        return "\n".join([tr("A rule of yours fired."), "", *alert.measures])
     chance = (
-        f"Of the alerts of that day at least as rare, {percent(alert.false_share, 0)} should be chance."
+        tr(
+            "Of the alerts of that day at least as rare, {false_share} should be chance.",
+            false_share=percent(alert.false_share, 0),
+        )
         if alert.ticker != MARKET
-        else "One test a day: no other is counted beside it."
+        else tr("One test a day: no other is counted beside it.")
     )
-    together = f"All measures together: {alert.odds} sessions. {chance}"
-    return "\n".join([alert.reason, "", together, *(f"{measure} sessions" for measure in alert.measures)])
+    together = tr("All measures together: {odds} sessions. {chance}", odds=alert.odds, chance=chance)
+    return "\n".join(
+        [
+            alert.reason,
+            "",
+            together,
+            *(tr("{measure} sessions", measure=measure) for measure in alert.measures),
+        ]
+    )
 
 
 def _headline(alerts: Sequence[Alert], session: str) -> str:
@@ -109,30 +124,44 @@ def _headline(alerts: Sequence[Alert], session: str) -> str:
         return ""
     today = [alert for alert in alerts if alert.session == session]
     stocks = sorted({alert.ticker for alert in today if alert.ticker != MARKET})
-    parts = [", ".join(stocks[:8]) + (f" and {len(stocks) - 8} more" if len(stocks) > 8 else "")]
+    parts = [
+        ", ".join(stocks[:8]) + (tr(" and {stocks} more", stocks=len(stocks) - 8) if len(stocks) > 8 else "")
+    ]
     if any(alert.ticker == MARKET for alert in today):
-        parts.append("the whole market")
-    said = " and ".join(part for part in parts if part)
+        parts.append(tr("the whole market"))
+    said = tr(" and ").join(part for part in parts if part)
     waiting = sum(not alert.acknowledged for alert in alerts)
-    seen = f" {count(waiting, 'alert')} not seen yet." if waiting else " Nothing waits to be seen."
-    return f"On {day(session)}: {said or 'nothing unusual'}.{seen}"
+    seen = (
+        tr(" {count} not seen yet.", count=count(waiting, "alert"))
+        if waiting
+        else tr(" Nothing waits to be seen.")
+    )
+    return tr(
+        "On {session}: {what}.{seen}", session=day(session), what=said or tr("nothing unusual"), seen=seen
+    )
 
 
 def _budget(alerts: Sequence[Alert], session: str, settings: Settings) -> str:
     """Say the budget, and what of it the last days used."""
     since = _days_before(session, RECENT_DAYS) if session else ""
     recent = Counter(alert.ticker for alert in alerts if alert.session > since and alert.measure != RULE)
-    said = (
-        f"Budget: {settings.alerts_per_month:g} alerts of a ticker in a month; each alert makes its next one "
-        "ten times harder, until the month has given it back."
+    said = tr(
+        "Budget: {alerts_per_month} alerts of a ticker in a month; each alert makes its next one "
+        "ten times harder, until the month has given it back.",
+        alerts_per_month=f"{settings.alerts_per_month:g}",
     )
     if not recent:
-        return f"{said} None in the last {RECENT_DAYS} days."
+        return tr("{said} None in the last {days} days.", said=said, days=RECENT_DAYS)
     fullest, most = recent.most_common(1)[0]
-    whole = "the whole market" if fullest == MARKET else fullest
-    return (
-        f"{said} In the last {RECENT_DAYS} days: {count(recent.total(), 'alert')} of "
-        f"{count(len(recent), 'ticker')}, at most {most} ({whole})."
+    whole = tr("the whole market") if fullest == MARKET else fullest
+    return tr(
+        "{said} In the last {days} days: {alerts} of {tickers}, at most {most} ({whole}).",
+        said=said,
+        days=RECENT_DAYS,
+        alerts=count(recent.total(), "alert"),
+        tickers=count(len(recent), "ticker"),
+        most=most,
+        whole=whole,
     )
 
 

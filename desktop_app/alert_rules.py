@@ -9,10 +9,11 @@ from datetime import date, timedelta
 
 from collectors.errors import BadInput
 from desktop_app.words import day, money, money_range, percent
+from resources.language import mark, tr
 
 ARMED, SNOOZED, REMOVED = "armed", "snoozed", "removed"
 EITHER, UP, DOWN = "either", "up", "down"
-SIDES = {EITHER: "either way", UP: "up", DOWN: "down"}
+SIDES = {EITHER: mark("either way"), UP: mark("up"), DOWN: mark("down")}
 MOST_DAYS = 365
 MIN_POSTS = 3  # before a tone is one
 
@@ -21,20 +22,36 @@ MIN_POSTS = 3  # before a tone is one
 class RuleKind:
     """What a rule looks at: a sentence with its threshold, the unit of that, and a default that works."""
 
-    title: str
-    unit: str
+    said: str
+    measured_in: str
     default: float
     sided: bool
 
+    @property
+    def title(self) -> str:
+        """The sentence in the person's language."""
+        return tr(self.said)
+
+    @property
+    def unit(self) -> str:
+        """The unit in the person's language."""
+        return tr(self.measured_in)
+
 
 KINDS = {
-    "return": RuleKind("The price moves by at least", "%", 5.0, sided=True),
-    "volume": RuleKind("The volume is at least", "times the usual", 3.0, sided=False),
-    "post_count": RuleKind("Posts are at least", "times the usual", 5.0, sided=False),
-    "sentiment": RuleKind("The tone of posts turns by at least", "of a scale from -1 to +1", 0.3, sided=True),
-    "range": RuleKind("The close leaves the forecast range of", "% of outcomes", 90.0, sided=True),
-    "price": RuleKind("The close crosses", "USD", 100.0, sided=True),
-    "forecast": RuleKind("The next session's range becomes wider or narrower by", "%", 30.0, sided=True),
+    "return": RuleKind(mark("The price moves by at least"), "%", 5.0, sided=True),
+    "volume": RuleKind(mark("The volume is at least"), mark("times the usual"), 3.0, sided=False),
+    "post_count": RuleKind(mark("Posts are at least"), mark("times the usual"), 5.0, sided=False),
+    "sentiment": RuleKind(
+        mark("The tone of posts turns by at least"), mark("of a scale from -1 to +1"), 0.3, sided=True
+    ),
+    "range": RuleKind(
+        mark("The close leaves the forecast range of"), mark("% of outcomes"), 90.0, sided=True
+    ),
+    "price": RuleKind(mark("The close crosses"), mark("USD"), 100.0, sided=True),
+    "forecast": RuleKind(
+        mark("The next session's range becomes wider or narrower by"), "%", 30.0, sided=True
+    ),
 }
 RANGES = (50.0, 80.0, 90.0, 95.0, 98.0)  # whose ends are among the stored quantiles
 
@@ -63,7 +80,7 @@ class AlertRule:
         """Return what it waits for."""
         kind = KINDS[self.kind]
         amount = money(self.threshold) if self.kind == "price" else f"{self.threshold:g} {kind.unit}"
-        side = f", {SIDES[self.side]}" if kind.sided and self.side != EITHER else ""
+        side = f", {tr(SIDES[self.side])}" if kind.sided and self.side != EITHER else ""
         return f"{kind.title} {amount}{side}"
 
 
@@ -112,18 +129,41 @@ def checked(kind: str, side: str, threshold: float, cool_down_days: int) -> None
     BadInput
     """
     if kind not in KINDS:
-        raise BadInput(f"there is no rule on '{kind}'; there are {', '.join(KINDS)}")
+        raise BadInput(
+            tr("there is no rule on '{kind}'; there are {kinds}", kind=kind, kinds=", ".join(KINDS))
+        )
     if side not in SIDES or (side != EITHER and not KINDS[kind].sided):
-        raise BadInput(f"a rule on '{kind}' cannot look '{side}'; expected {EITHER}")
+        raise BadInput(
+            tr(
+                "a rule on '{kind}' cannot look '{side}'; expected {either}",
+                kind=kind,
+                side=side,
+                either=EITHER,
+            )
+        )
     if not (math.isfinite(threshold) and threshold > 0):
-        raise BadInput(f"the threshold is {threshold:g}; expected a number above 0 ({KINDS[kind].unit})")
+        raise BadInput(
+            tr(
+                "the threshold is {threshold}; expected a number above 0 ({unit})",
+                threshold=f"{threshold:g}",
+                unit=KINDS[kind].unit,
+            )
+        )
     if kind == "range" and threshold not in RANGES:
         ranges = ", ".join(f"{share:g}" for share in RANGES)
-        raise BadInput(f"there is no stored range of {threshold:g} % of outcomes; there are {ranges}")
+        raise BadInput(
+            tr(
+                "there is no stored range of {threshold} % of outcomes; there are {ranges}",
+                threshold=f"{threshold:g}",
+                ranges=ranges,
+            )
+        )
     if kind == "sentiment" and threshold > 2:
-        raise BadInput(f"a tone cannot turn by {threshold:g}: the scale is 2 long")
+        raise BadInput(
+            tr("a tone cannot turn by {threshold}: the scale is 2 long", threshold=f"{threshold:g}")
+        )
     if not 0 <= cool_down_days <= MOST_DAYS:
-        raise BadInput(f"{cool_down_days} days of quiet; expected 0 to {MOST_DAYS}")
+        raise BadInput(tr("{days} days of quiet; expected 0 to {most}", days=cool_down_days, most=MOST_DAYS))
 
 
 def fired(
@@ -184,17 +224,31 @@ def _reason(rule: AlertRule, one: SessionFacts) -> str:
         case "return":
             if _far(one.move * 100, rule):
                 moved = percent(one.move, signed=True)
-                return f"The price moved {moved}; you asked from {rule.threshold:g} % on."
+                return tr(
+                    "The price moved {moved}; you asked from {threshold} % on.",
+                    moved=moved,
+                    threshold=f"{rule.threshold:g}",
+                )
         case "volume":
             if one.volume >= rule.threshold * one.usual_volume > 0:
-                return f"{one.volume / one.usual_volume:.1f} times the usual volume of the last month."
+                return tr(
+                    "{volume} times the usual volume of the last month.",
+                    volume=f"{one.volume / one.usual_volume:.1f}",
+                )
         case "post_count":
             if one.posts >= max(rule.threshold * one.usual_posts, MIN_POSTS) and one.usual_posts > 0:
-                return f"{one.posts:.0f} posts, {one.posts / one.usual_posts:.1f} times the usual number."
+                return tr(
+                    "{posts} posts, {times} times the usual number.",
+                    posts=f"{one.posts:.0f}",
+                    times=f"{one.posts / one.usual_posts:.1f}",
+                )
         case "sentiment":
             if one.posts >= MIN_POSTS and _far(one.tone - one.usual_tone, rule):
-                return (
-                    f"The tone of {one.posts:.0f} posts is {one.tone:+.2f}, usual is {one.usual_tone:+.2f}."
+                return tr(
+                    "The tone of {posts} posts is {tone}, usual is {usual_tone}.",
+                    posts=f"{one.posts:.0f}",
+                    tone=f"{one.tone:+.2f}",
+                    usual_tone=f"{one.usual_tone:+.2f}",
                 )
         case "range":
             return _left_range(rule, one)
@@ -203,8 +257,10 @@ def _reason(rule: AlertRule, one: SessionFacts) -> str:
         case "forecast":
             change = one.width / one.width_before - 1 if one.width_before > 0 else math.nan
             if _far(change * 100, rule):
-                return f"The range of the next session is {percent(abs(change), 0)} " + (
-                    "wider than the evening before." if change > 0 else "narrower than the evening before."
+                return tr("The range of the next session is {change} ", change=percent(abs(change), 0)) + (
+                    tr("wider than the evening before.")
+                    if change > 0
+                    else tr("narrower than the evening before.")
                 )
     return ""
 
@@ -217,9 +273,12 @@ def _far(value: float, rule: AlertRule) -> bool:
 def _left_range(rule: AlertRule, one: SessionFacts) -> str:
     low, high = one.ranges.get(rule.threshold, (math.nan, math.nan))
     if (rule.side != DOWN and one.close > high) or (rule.side != UP and one.close < low):
-        return (
-            f"The price of {money(one.close)} lies outside of {money_range(low, high)}, where "
-            f"{rule.threshold:g} % of outcomes were expected."
+        return tr(
+            "The price of {close} lies outside of {money_range}, where "
+            "{threshold} % of outcomes were expected.",
+            close=money(one.close),
+            money_range=money_range(low, high),
+            threshold=f"{rule.threshold:g}",
         )
     return ""
 
@@ -229,12 +288,18 @@ def _crossed(rule: AlertRule, one: SessionFacts) -> str:
     rose, fell = one.close_before < level <= one.close, one.close_before > level >= one.close
     if (rose and rule.side != DOWN) or (fell and rule.side != UP):
         way = "rose" if rose else "fell"
-        return f"The price {way} from {money(one.close_before)} to {money(one.close)}, across {money(level)}."
+        return tr(
+            "The price {way} from {close_before} to {close}, across {level}.",
+            way=way,
+            close_before=money(one.close_before),
+            close=money(one.close),
+            level=money(level),
+        )
     return ""
 
 
 def state_in_words(rule: AlertRule, last_session: str) -> str:
     """Say whether a rule is armed."""
     if rule.state == SNOOZED and last_session <= rule.until:
-        return f"snoozed until {day(rule.until)}"
+        return tr("snoozed until {until}", until=day(rule.until))
     return "armed"

@@ -24,17 +24,18 @@ from desktop_app.words import count, odds, percent
 from fusion_model.advice.joint import false_discovery_rate, within_budget
 from fusion_model.findings import MARKET, Anomaly
 from fusion_model.store import load_anomalies
+from resources.language import mark, tr
 
 MEASURES = {
-    "return": "Price move",
-    "range": "Range of the day",
-    "volume": "Volume",
-    "spread": "Apart from related stocks",
-    "post_count": "Number of posts",
-    "sentiment": "Tone of posts",
-    "turbulence": "Whole market",
-    "joint": "Together",
-    "rule": "Your rule",
+    "return": mark("Price move"),
+    "range": mark("Range of the day"),
+    "volume": mark("Volume"),
+    "spread": mark("Apart from related stocks"),
+    "post_count": mark("Number of posts"),
+    "sentiment": mark("Tone of posts"),
+    "turbulence": mark("Whole market"),
+    "joint": mark("Together"),
+    "rule": mark("Your rule"),
 }
 RULE = "rule"
 TOGETHER = ("joint", "turbulence")  # measures that speak for a whole session
@@ -145,7 +146,7 @@ def alerts_of_rules(raised: Sequence[RuleAlert], answers: Answers) -> list[Alert
             ticker=ticker,
             session=session,
             measure=RULE,
-            measure_name=MEASURES[RULE],
+            measure_name=tr(MEASURES[RULE]),
             p_value=math.nan,
             odds="",
             false_share=math.nan,
@@ -236,14 +237,16 @@ def _alert(event: _Event, false_share: float, answered: Mapping[tuple[str, str],
         ticker=event.ticker,
         session=event.session,
         measure=whole.measure,
-        measure_name=MEASURES[single.measure],
+        measure_name=tr(MEASURES[single.measure]),
         p_value=event.p_value,
         odds=odds(event.p_value),
         false_share=false_share,
         observed=_amount(single.measure, single.observed),
         expected=_amount(single.measure, single.expected),
         measures=tuple(
-            f"{MEASURES[one.measure]}: {odds(one.p_value)}" for one in event.found if one.measure != "joint"
+            f"{tr(MEASURES[one.measure])}: {odds(one.p_value)}"
+            for one in event.found
+            if one.measure != "joint"
         ),
         reason=whole.reason,
         acknowledged=key in answered,

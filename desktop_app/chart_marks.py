@@ -15,13 +15,14 @@ from desktop_app.macro_words import SERIES, figure
 from desktop_app.words import day, money, next_report, report_day
 from fusion_model.dataset.earnings import Announcement, past_reactions
 from fusion_model.findings import HORIZONS, ExpectedReport
+from resources.language import tr
 
 MARK_KINDS = {  # by what a person may switch on and off: its sign in the legend, and its name
-    "unusual": ("▼", "Unusual days"),
-    "report": ("◆", "Earnings reports"),
-    "dividend": ("●", "Dividends"),
-    "split": ("■", "Splits"),
-    "macro": ("✚", "Macro releases, monthly and rarer"),
+    "unusual": ("▼", tr("Unusual days")),
+    "report": ("◆", tr("Earnings reports")),
+    "dividend": ("●", tr("Dividends")),
+    "split": ("■", tr("Splits")),
+    "macro": ("✚", tr("Macro releases, monthly and rarer")),
 }
 HIDDEN_AT_FIRST = frozenset({"macro"})  # kinds that a person switches on
 RELEASES = "releases"  # among the lines that a person wants: macro releases are read where they are shown
@@ -100,15 +101,15 @@ def past_marks(
         (at[alert.session], "unusual", alert.sentence) for alert in alerts if alert.session in at
     ]
     found += [
-        (row, "report", f"Earnings report of {report_day(on, time_of_day)}")
+        (row, "report", tr("Earnings report of {report_day}", report_day=report_day(on, time_of_day)))
         for row, on, time_of_day in past_reactions(announcements, sessions, closes)
     ]
     for session, kind, amount in actions:
         if session in at:
             text = (
-                f"Split, {amount:g} for 1"
+                tr("Split, {amount} for 1", amount=f"{amount:g}")
                 if kind == "split"
-                else f"Dividend of {money(amount / shares.get(session, 1.0))} a share"
+                else tr("Dividend of {amount} a share", amount=money(amount / shares.get(session, 1.0)))
             )
             found.append((at[session], kind, text))
     found += [(row, "macro", text) for row, text in _releases(releases, closes)]
@@ -132,7 +133,13 @@ def _releases(
         for (_, _, before, _), (_, on, value, at) in pairwise(observed):
             place = bisect_left(closes, at)
             if place < len(closes) and at > (closes[place - 1] if place else closes[0]):
-                newest[place] = f"{title} {figure(value, unit)} for {day(on)}, {figure(before, unit)} before"
+                newest[place] = tr(
+                    "{title} {figure} for {on}, {former} before",
+                    title=title,
+                    figure=figure(value, unit),
+                    on=day(on),
+                    former=figure(before, unit),
+                )
         for place, text in newest.items():
             told[place].append(text)
     return [(place, "; ".join(texts)) for place, texts in told.items()]

@@ -39,9 +39,10 @@ from desktop_app.context import (
     redacting,
     whole_number,
 )
-from desktop_app.settings import PARTS, load_settings
+from desktop_app.settings import PARTS, TRANSLATIONS, load_settings
 from desktop_app.terminal import DEFECT, INTERRUPTED, Voice, exit_code_of, table
 from fusion_model.findings import HORIZONS
+from resources.language import ENGLISH, speak
 
 if TYPE_CHECKING:
     from collectors.progress import Progress
@@ -117,15 +118,25 @@ def open_window(home: Path) -> None:
     try:
         if missing:
             raise ImportError(f"{missing[0]} is not installed")
+        # Before the window's modules are loaded: some of their constants are texts.
+        trouble = speak(language_of(home), (home / TRANSLATIONS,))
         from desktop_app.gui.main_window import run_app
     except ImportError as error:
         raise ConfigurationError(
             f"the window needs libraries of the system that are missing ({error}); on Debian and Ubuntu: "
             f"sudo apt install {DEBIAN_PACKAGES}"
         ) from error
-    code = run_app(home)
+    code = run_app(home, trouble)
     if code:
         sys.exit(code)
+
+
+def language_of(home: Path) -> str:
+    """Return the language of the window's texts: English where the settings cannot be read."""
+    try:
+        return load_settings(home).language
+    except BadInput:
+        return ENGLISH
 
 
 def missing_display_libraries() -> list[str]:

@@ -9,6 +9,7 @@ from collectors.store import load_closing_instants, load_releases
 from desktop_app.macro_words import SERIES, figure
 from desktop_app.snapshot import POSTS_OF_A_DAY, PostRow, load_posts_between
 from desktop_app.words import count, day
+from resources.language import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,18 @@ def load_day_news(db: sqlite3.Connection, ticker: str, session: str) -> DayNews:
     after, until = closes[0] if len(closes) == 2 else "", closes[-1] if closes else ""
     posts = load_posts_between(db, ticker, after, until)
     releases = [_release(*row) for row in load_releases(db, after, until)]
-    many = "The newest " if len(posts) == POSTS_OF_A_DAY else ""
-    written = f"{many}{count(len(posts), 'post')}" if posts else "No posts"
-    came = count(len(releases), "macro figure") if releases else "No macro figures"
+    many = tr("The newest ") if len(posts) == POSTS_OF_A_DAY else ""
+    written = f"{many}{count(len(posts), 'post')}" if posts else tr("No posts")
+    came = count(len(releases), "macro figure") if releases else tr("No macro figures")
     return DayNews(
-        heading=f"{written} on {ticker} known by the close of {day(session)}",
+        heading=tr(
+            "{written} on {ticker} known by the close of {session}",
+            written=written,
+            ticker=ticker,
+            session=day(session),
+        ),
         posts=tuple(posts),
-        releases_heading=f"{came} released that day",
+        releases_heading=tr("{came} released that day", came=came),
         releases=tuple(releases),
     )
 

@@ -24,6 +24,7 @@ from collectors.store import (
 from desktop_app.store import DATABASE_NAME, MODELS_FOLDER
 from desktop_app.words import age, count, day, weekday
 from fusion_model.store import last_forecast_session, load_trained_model
+from resources.language import tr
 
 STALE_AFTER_DAYS = {
     "prices": 4,
@@ -34,30 +35,39 @@ STALE_AFTER_DAYS = {
     "forecasts": 4,
     "backups": 8,
 }
-TITLES = {"prices": "Prices", "posts": "Posts", "macro": "Macro figures", "earnings": "Earnings dates"}
+TITLES = {
+    "prices": tr("Prices"),
+    "posts": tr("Posts"),
+    "macro": tr("Macro figures"),
+    "earnings": tr("Earnings dates"),
+}
+SENTIMENT_MODEL = tr("Sentiment model")
 ADVICE = {
-    "prices": "Press Collect, or import a folder of price files.",
-    "posts": "Press Collect (it needs a Reddit key), or import an archive of posts.",
-    "macro": "Press Collect (it needs a free FRED key), or import FRED's CSV files.",
-    "earnings": "Set `contact` in the settings and press Collect, or import a list of reports.",
-    "model": "Press Train.",
-    "forecasts": "Press Train, then Refresh.",
-    "backups": "The first collection of a day makes one.",
+    "prices": tr("Press Collect, or import a folder of price files."),
+    "posts": tr("Press Collect (it needs a Reddit key), or import an archive of posts."),
+    "macro": tr("Press Collect (it needs a free FRED key), or import FRED's CSV files."),
+    "earnings": tr("Set `contact` in the settings and press Collect, or import a list of reports."),
+    "model": tr("Press Train."),
+    "forecasts": tr("Press Train, then Refresh."),
+    "backups": tr("The first collection of a day makes one."),
 }
 RUNS_SHOWN = 100
 REDDIT_POLICY = "https://support.reddithelp.com/hc/articles/42728983564564"
 REDDIT_APPS = "https://www.reddit.com/prefs/apps"
-REDDIT_ACCESS = (
-    f"Since November 2025 Reddit gives no keys by itself: ask for access at {REDDIT_POLICY}, and once it is "
-    f"approved, create an app of type script or installed at {REDDIT_APPS}."
+REDDIT_ACCESS = tr(
+    "Since November 2025 Reddit gives no keys by itself: ask for access at {policy}, and once it is "
+    "approved, create an app of type script or installed at {apps}.",
+    policy=REDDIT_POLICY,
+    apps=REDDIT_APPS,
 )
-WITHOUT_REDDIT = (
+WITHOUT_REDDIT = tr(
     "Everything else works without: prices, macro figures, reports, forecasts, alerts, and posts of archives "
     "that you import."
 )
-REDDIT_IS_OFF = (
-    "Posts are not collected from Reddit: there is no key of yours (REDDIT_CLIENT_ID). "
-    f"{WITHOUT_REDDIT} {REDDIT_ACCESS}"
+REDDIT_IS_OFF = tr(
+    "Posts are not collected from Reddit: there is no key of yours (REDDIT_CLIENT_ID). {without} {access}",
+    without=WITHOUT_REDDIT,
+    access=REDDIT_ACCESS,
 )
 
 
@@ -111,16 +121,24 @@ def load_freshness(db: sqlite3.Connection, now: str, home: Path | None = None) -
     rows.append(
         replace(
             _finding(
-                "model", "Model", "trained" if trained else "", trained.as_of_session if trained else "", now
+                "model",
+                tr("Model"),
+                "trained" if trained else "",
+                trained.as_of_session if trained else "",
+                now,
             ),
-            names=f"version {trained.model_version}" if trained else "",
+            names=tr("version {version}", version=trained.model_version) if trained else "",
         )
     )
     session = last_forecast_session(db)
     rows.append(
         replace(
             _finding(
-                "forecasts", "Forecasts", "of the newest session" if session else "", session or "", now
+                "forecasts",
+                tr("Forecasts"),
+                tr("of the newest session") if session else "",
+                session or "",
+                now,
             ),
             job="refresh",
             last_success=_when(done.get("refresh", ""), now),
@@ -138,23 +156,27 @@ def posts_note(rows: Sequence[SourceRow]) -> str:
     access = REDDIT_ACCESS
     for url in (REDDIT_POLICY, REDDIT_APPS):
         access = access.replace(url, f'<a href="{url}">{url.removeprefix("https://")}</a>')
-    return (
-        f"<b>Posts from Reddit need a key of your own.</b> {access} Then put its id into the keyring with "
+    return tr(
+        "<b>Posts from Reddit need a key of your own.</b> {access} Then put its id into the keyring with "
         "<code>keyring set barograph REDDIT_CLIENT_ID</code>, an app's secret as REDDIT_CLIENT_SECRET. "
-        f"{WITHOUT_REDDIT}"
+        "{without}",
+        access=access,
+        without=WITHOUT_REDDIT,
     )
 
 
 def _schedule(home: Path, now: str) -> SourceRow:
     holder = holder_of(home, SCHEDULE)
     return SourceRow(
-        title="Schedule",
-        content=f"process {holder.pid} on {holder.host}" if holder else "not running",
+        title=tr("Schedule"),
+        content=tr("process {pid} on {host}", pid=holder.pid, host=holder.host)
+        if holder
+        else tr("not running"),
         names=holder.command if holder else "",
         newest="–",
         age=age(holder.started_at, now) if holder and holder.started_at else "–",
         state="fresh" if holder else "missing",
-        advice="" if holder else "`barograph service install` lets the system run it from now on.",
+        advice="" if holder else tr("`barograph service install` lets the system run it from now on."),
     )
 
 
@@ -163,15 +185,17 @@ def _sentiment_model(models: Path) -> SourceRow:
     fast = fast_scorer_name(models)
     there = bool(fast) or has_finbert(models)
     return SourceRow(
-        title="Sentiment model",
-        content=("FinBERT, in 8 bits" if fast else "FinBERT") if there else "compact scorer, embedded",
+        title=SENTIMENT_MODEL,
+        content=(tr("FinBERT, in 8 bits") if fast else tr("FinBERT"))
+        if there
+        else tr("compact scorer, embedded"),
         names=fast or "",
         newest="–",
         age="–",
         state="fresh" if there else "missing",
         advice=""
         if there
-        else "Press Fetch FinBERT (438 MB): it reads posts better. Until then the compact scorer works.",
+        else tr("Press Fetch FinBERT (438 MB): it reads posts better. Until then the compact scorer works."),
     )
 
 
@@ -180,8 +204,8 @@ def _backups(home: Path, now: str) -> SourceRow:
     newest = day_of(there[0]) if there else ""
     state = state_of("backups", newest, now)
     return SourceRow(
-        title="Backups",
-        content=count(len(there), "daily backup") if there else "none yet",
+        title=tr("Backups"),
+        content=count(len(there), "daily backup") if there else tr("none yet"),
         names=str(home / BACKUPS),
         newest=day(newest) if newest else "–",
         age=age(newest, now) if newest else "–",
@@ -194,7 +218,11 @@ def _doubts(flags: Sequence[PriceFlag]) -> str:
     """Say how many doubts on prices stand, and how many of them are held out of forecasts."""
     standing = [flag for flag in flags if not flag.resolution]
     held = sum(bool(flag.holds) for flag in standing)
-    return f"{count(len(standing), 'doubt')}, {held} held out" if standing else "none"
+    return (
+        tr("{count}, {held} held out", count=count(len(standing), "doubt"), held=held)
+        if standing
+        else tr("none")
+    )
 
 
 def _when(instant: str, now: str) -> str:
@@ -202,7 +230,9 @@ def _when(instant: str, now: str) -> str:
     if not instant:
         return ""
     return (
-        f"today, {instant[11:16]} UTC" if instant[:10] == now[:10] else f"{day(instant)}, {age(instant, now)}"
+        tr("today, {instant} UTC", instant=instant[11:16])
+        if instant[:10] == now[:10]
+        else f"{day(instant)}, {age(instant, now)}"
     )
 
 
@@ -211,11 +241,15 @@ def next_run(row: SourceRow, runs: Mapping[str, str], *, scheduled: bool, now: s
     if not row.job:
         return ""
     if not scheduled:
-        return "schedule is off"
+        return tr("schedule is off")
     at = runs.get(row.job, "")
     if not at:
-        return "after the others" if runs else "…"
-    return "now" if at <= now else f"{weekday(at)} {day(at, year=False)}, {at[11:16]} UTC"
+        return tr("after the others") if runs else "…"
+    return (
+        "now"
+        if at <= now
+        else tr("{weekday} {day}, {time} UTC", weekday=weekday(at), day=day(at, year=False), time=at[11:16])
+    )
 
 
 def _source(
@@ -231,17 +265,21 @@ def _source(
     state = state_of(kind, newest, now)
     run = next((run for run in runs if kind in run.job), None)
     failed = run is not None and run.outcome in ("failed", "retry", "skipped")
-    again = f"(then {run.outcome}, {_when(run.finished_at, now)})" if run is not None and failed else ""
+    again = (
+        tr("(then {outcome}, {when})", outcome=run.outcome, when=_when(run.finished_at, now))
+        if run is not None and failed
+        else ""
+    )
     return SourceRow(
         title=TITLES[kind],
-        content=count(rows, "row") if rows else "nothing stored",
+        content=count(rows, "row") if rows else tr("nothing stored"),
         names=names,
         newest=day(newest) if newest else "–",
         age=age(newest, now) if newest else "–",
         state=state,
         advice=run.message if run is not None and failed else "" if state == "fresh" else ADVICE[kind],
         job=kind,
-        last_success=" ".join((_when(done.get(kind, ""), now) or "never", again)).strip(),
+        last_success=" ".join((_when(done.get(kind, ""), now) or tr("never"), again)).strip(),
     )
 
 
@@ -249,7 +287,7 @@ def _finding(kind: str, title: str, content: str, session: str, now: str) -> Sou
     state = state_of(kind, session, now)
     return SourceRow(
         title=title,
-        content=content or "none yet",
+        content=content or tr("none yet"),
         names="",
         newest=day(session) if session else "–",
         age=age(session, now) if session else "–",

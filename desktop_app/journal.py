@@ -19,35 +19,38 @@ from desktop_app.store_journal import (
     PERSON,
     REJECTED,
     JournalEntry,
+    RuleChange,
     load_cash_movements,
     load_decisions,
     load_entries,
     load_rule_changes,
     load_switches,
 )
-from desktop_app.words import money, percent
+from desktop_app.words import count, money, percent, side_in_words
 from fusion_model.evaluation.decisions import Decided, Followed, Tally, follow, tally
 from fusion_model.findings import HORIZONS, Fill, Order
 from fusion_model.store_orders import load_fills, load_orders
+from resources.language import tr
 
 KINDS = {
-    "alert": "Alert",
-    "acknowledgement": "Seen",
-    "approval": "Approved",
-    "rejection": "Rejected",
-    "override": "Overridden",
-    "note": "Note",
-    "rule": "Rule",
-    "switch": "Switch",
-    "deposit": "Deposit",
+    "alert": tr("Alert"),
+    "acknowledgement": tr("Seen"),
+    "approval": tr("Approved"),
+    "rejection": tr("Rejected"),
+    "override": tr("Overridden"),
+    "note": tr("Note"),
+    "rule": tr("Rule"),
+    "switch": tr("Switch"),
+    "deposit": tr("Deposit"),
 }
-EMPTY = "Nothing yet: alerts, decisions and notes enter here, and stay."
+DECISIONS = {"approved": tr("approved"), "rejected": tr("rejected")}
+EMPTY = tr("Nothing yet: alerts, decisions and notes enter here, and stay.")
 GROUPS = (
-    "Proposals you rejected",
-    "Proposals you approved",
-    "Approved by rule or automatic",
-    "Decisions you turned around",
-    "Orders of your own",
+    tr("Proposals you rejected"),
+    tr("Proposals you approved"),
+    tr("Approved by rule or automatic"),
+    tr("Decisions you turned around"),
+    tr("Orders of your own"),
 )
 
 
@@ -157,23 +160,38 @@ def _row(entry: JournalEntry, order: Order | None, after: Followed | None) -> Jo
 
 def _what(entry: JournalEntry, order: Order | None) -> str:
     if entry.kind == NOTE:
-        return "" if entry.price is None else f"while it stood at {money(entry.price)}"
+        return "" if entry.price is None else tr("while it stood at {price}", price=money(entry.price))
     if order is None:
         return entry.reason
-    by = "" if entry.decided_by == PERSON else f" by {entry.decided_by}"
-    return (
-        f"{entry.decision}{by}: {order.side} {order.shares:,.4g} {order.ticker} at about {money(order.price)}"
+    by = "" if entry.decided_by == PERSON else tr(" by {decided_by}", decided_by=entry.decided_by)
+    return tr(
+        "{decision}{by}: {side} {shares} {ticker} at about {price}",
+        decision=DECISIONS.get(entry.decision, entry.decision),
+        by=by,
+        side=side_in_words(order.side),
+        shares=f"{order.shares:,.4g}",
+        ticker=order.ticker,
+        price=money(order.price),
     )
 
 
 def _later(after: Followed) -> str:
     """Return what came after in words: ``1 session −2.1 %, 5 sessions +0.4 %``."""
     told = [
-        f"{horizon} session{'s' if horizon > 1 else ''} {percent(value, signed=True)}"
+        tr("{sessions} {change}", sessions=count(horizon, "session"), change=percent(value, signed=True))
         for horizon, value in zip(HORIZONS, after.returns, strict=True)
         if value is not None
     ]
-    return ", ".join(told) or "not known yet"
+    return ", ".join(told) or tr("not known yet")
+
+
+def _rule_in_words(change: RuleChange) -> str:
+    rule, most = change.rule, money(change.rule.most_usd)
+    side = side_in_words(rule.side) if rule.side else ""
+    which = " ".join(part for part in (rule.strategy, side) if part) or tr("all")
+    if change.active:
+        return tr("set: approve {which} orders up to {most}", which=which, most=most)
+    return tr("removed: approve {which} orders up to {most}", which=which, most=most)
 
 
 def _account_choices(db: sqlite3.Connection) -> list[JournalEntry]:
@@ -186,9 +204,7 @@ def _account_choices(db: sqlite3.Connection) -> list[JournalEntry]:
         entry(
             "rule",
             change.rule.name,
-            f"{'set' if change.active else 'removed'}: approve "
-            f"{' '.join(part for part in (change.rule.strategy, change.rule.side) if part) or 'all'} orders "
-            f"up to {money(change.rule.most_usd)}",
+            _rule_in_words(change),
             "",
             change.set_at,
         )
@@ -198,14 +214,22 @@ def _account_choices(db: sqlite3.Connection) -> list[JournalEntry]:
         entry(
             "switch",
             turn.account,
-            f"{turn.switch} switch turned {'on' if turn.turned_on else 'off'}",
+            tr("{switch} switch turned on", switch=turn.switch)
+            if turn.turned_on
+            else tr("{switch} switch turned off", switch=turn.switch),
             turn.note,
             turn.switched_at,
         )
         for turn in load_switches(db)
     ]
     return entries + [
-        entry("deposit", paid.account, f"{money(paid.amount)} paid in", paid.note, paid.moved_at)
+        entry(
+            "deposit",
+            paid.account,
+            tr("{amount} paid in", amount=money(paid.amount)),
+            paid.note,
+            paid.moved_at,
+        )
         for paid in load_cash_movements(db)
     ]
 
@@ -215,11 +239,14 @@ def _headline(tallies: Iterable[Tally]) -> str:
     for row in tallies:
         if row.group == GROUPS[0] and row.horizon == 5:
             if not row.decisions:
-                return "You have rejected no proposal whose outcome is known."
+                return tr("You have rejected no proposal whose outcome is known.")
             mean = percent(row.mean, 2, signed=True)
-            return (
-                f"{row.decisions} rejected proposals, 5 sessions later: {mean} on average against carrying "
-                f"them out; {row.verdict}."
+            return tr(
+                "{decisions} rejected proposals, 5 sessions later: {mean} on average against carrying "
+                "them out; {verdict}.",
+                decisions=row.decisions,
+                mean=mean,
+                verdict=row.verdict,
             )
     return ""
 
@@ -238,11 +265,15 @@ def return_at(place: int, row: JournalRow) -> str:
 def gain_at(place: int, row: JournalRow) -> str:
     """Return what a decision brought against its opposite, in words; empty where there is none."""
     value = row.gains[place]
-    return "" if value is None else f"{percent(value, 2, signed=True)} against the opposite decision"
+    return (
+        ""
+        if value is None
+        else tr("{gain} against the opposite decision", gain=percent(value, 2, signed=True))
+    )
 
 
 def interval_of(row: Tally) -> str:
     """Return the 95 % interval of a mean gain, empty where there are too few decisions for one."""
     if math.isnan(row.low):
         return ""
-    return f"{percent(row.low, 2, signed=True)} to {percent(row.high, 2, signed=True)}"
+    return tr("{low} to {high}", low=percent(row.low, 2, signed=True), high=percent(row.high, 2, signed=True))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from resources.language import tr
+
 SERIES = {  # FRED's names in plain words, with the unit that a value stands in
-    "FEDFUNDS": ("Federal funds rate", "%"),
-    "DGS2": ("Treasury yield, 2 years", "%"),
-    "DGS10": ("Treasury yield, 10 years", "%"),
-    "T10Y2Y": ("10-year less 2-year yield", "%"),
-    "CPIAUCSL": ("Consumer prices (index)", ""),
-    "UNRATE": ("Unemployment rate", "%"),
-    "PAYEMS": ("Employed, thousands", ""),
-    "INDPRO": ("Industrial production (index)", ""),
-    "ICSA": ("New unemployment claims", ""),
-    "M2SL": ("Money (M2), billion USD", ""),
+    "FEDFUNDS": (tr("Federal funds rate"), "%"),
+    "DGS2": (tr("Treasury yield, 2 years"), "%"),
+    "DGS10": (tr("Treasury yield, 10 years"), "%"),
+    "T10Y2Y": (tr("10-year less 2-year yield"), "%"),
+    "CPIAUCSL": (tr("Consumer prices (index)"), ""),
+    "UNRATE": (tr("Unemployment rate"), "%"),
+    "PAYEMS": (tr("Employed, thousands"), ""),
+    "INDPRO": (tr("Industrial production (index)"), ""),
+    "ICSA": (tr("New unemployment claims"), ""),
+    "M2SL": (tr("Money (M2), billion USD"), ""),
     "VIXCLS": ("VIX", ""),
-    "BAMLH0A0HYM2": ("High-yield spread", "%"),
-    "UMCSENT": ("Consumer sentiment (index)", ""),
-    "USREC": ("Recession (1: yes)", ""),
+    "BAMLH0A0HYM2": (tr("High-yield spread"), "%"),
+    "UMCSENT": (tr("Consumer sentiment (index)"), ""),
+    "USREC": (tr("Recession (1: yes)"), ""),
 }
 
 

@@ -12,7 +12,7 @@ from desktop_app.account import is_automatic, terms_of
 from desktop_app.prices_now import latest_prices
 from desktop_app.settings import Settings
 from desktop_app.store_journal import APPROVED, JournalEntry, load_decisions
-from desktop_app.words import day, money, percent
+from desktop_app.words import day, money, percent, side_in_words
 from fusion_model.advice.paper_account import Account, derive_account
 from fusion_model.findings import Fill, Order, OrderEnd
 from fusion_model.store import last_forecast_session
@@ -22,6 +22,7 @@ from fusion_model.store_orders import (
     load_orders,
     load_unsettled_orders,
 )
+from resources.language import tr
 
 LONG_WEEKEND = 5  # days without a session, at most
 WAITING, UNDER_WAY, FILLED = "waiting", "approved", "filled"
@@ -186,39 +187,60 @@ def _row(
 def _outcome(order: Order, fill: Fill | None, end: OrderEnd | None, status: str) -> str:
     if fill is not None:
         note = f" ({fill.note})" if fill.note else ""
-        return f"{fill.shares:,.4g} at {money(fill.price)}, the next {fill.basis} after the approval{note}"
+        return tr(
+            "{shares} at {price}, the next {basis} after the approval{note}",
+            shares=f"{fill.shares:,.4g}",
+            price=money(fill.price),
+            basis=fill.basis,
+            note=note,
+        )
     if end is not None:
         return end.reason
     if status == WAITING:
-        return f"to be decided by {order.valid_until[:16].replace('T', ' ')} UTC"
+        return tr("to be decided by {valid_until} UTC", valid_until=order.valid_until[:16].replace("T", " "))
     if status == APPROVED:
-        return "filled at the next price that comes"
+        return tr("filled at the next price that comes")
     if status == "expired":
-        return "nobody decided in time"
-    return "the kill switch was turned on" if status == "cancelled" else ""
+        return tr("nobody decided in time")
+    return tr("the kill switch was turned on") if status == "cancelled" else ""
 
 
 def _headline(account: Account, *, opened: bool) -> str:
     if not opened:
-        return "No paper account is open. It tries orders out on prices that really come, without money."
+        return tr("No paper account is open. It tries orders out on prices that really come, without money.")
     gained = percent(account.profit / account.paid_in, signed=True)
-    return f"{money(account.equity)} on paper: {gained} on {money(account.paid_in)} paid in, after all costs."
+    return tr(
+        "{equity} on paper: {gained} on {paid_in} paid in, after all costs.",
+        equity=money(account.equity),
+        gained=gained,
+        paid_in=money(account.paid_in),
+    )
 
 
 def order_in_words(row: OrderRow) -> str:
     """Return an order in one line: ``sell 50 KO, about $2,400``."""
     order = row.order
-    return f"{order.side} {order.shares:,.4g} {order.ticker}, about {money(row.value)}"
+    return tr(
+        "{side} {shares} {ticker}, about {worth}",
+        side=side_in_words(order.side),
+        shares=f"{order.shares:,.4g}",
+        ticker=order.ticker,
+        worth=money(row.value),
+    )
 
 
 def price_shown(row: OrderRow) -> str:
     """Return today's range and where the price stands, as the person sees them while deciding."""
     order = row.order
-    shown = f"Triggered at {money(order.price)}"
+    shown = tr("Triggered at {price}", price=money(order.price))
     if row.price_now is not None:
-        shown += f", last known price {money(row.price_now)}"
+        shown += tr(", last known price {price_now}", price_now=money(row.price_now))
     if order.range_low is not None and order.range_high is not None:
-        shown += f"; today's 95 % range {money(order.range_low)} to {money(order.range_high)}"
+        shown += tr(
+            "; today's 95 % range {range_low} to {range_high}",
+            range_low=money(order.range_low),
+            range_high=money(order.range_high),
+        )
     return shown
 
 
@@ -230,20 +252,20 @@ def prices_of(rows: Sequence[OrderRow]) -> Mapping[str, float]:
 # The page of the window -----------------------------------------------------------------------------
 
 STRATEGY_NAMES = {
-    "rebalance": "Towards your weights",
-    "risk": "Within your limits",
-    "protective": "Left today's range",
-    "unusual": "Unusual session",
-    "own": "Your own",
+    "rebalance": tr("Towards your weights"),
+    "risk": tr("Within your limits"),
+    "protective": tr("Left today's range"),
+    "unusual": tr("Unusual session"),
+    "own": tr("Your own"),
 }
 STATUS_NAMES = {
-    "waiting": "waits for you",
-    "approved": "approved",
-    "filled": "filled",
-    "refused": "refused by a limit",
-    "cancelled": "cancelled",
-    "expired": "not decided in time",
-    "rejected": "rejected",
+    "waiting": tr("waits for you"),
+    "approved": tr("approved"),
+    "filled": tr("filled"),
+    "refused": tr("refused by a limit"),
+    "cancelled": tr("cancelled"),
+    "expired": tr("not decided in time"),
+    "rejected": tr("rejected"),
 }
 
 
@@ -283,30 +305,36 @@ def count_waiting(db: sqlite3.Connection, settings: Settings, now: str) -> int:
 
 
 def _figures(view: AccountView) -> str:
-    return (
-        f"Cash {money(view.cash)} · realised {gain(view.realised)} · unrealised {gain(view.unrealised)} · "
-        f"dividends {money(view.dividends)} · spreads and fees paid {money(view.costs)}"
+    return tr(
+        "Cash {cash} · realised {realised} · unrealised {unrealised} · "
+        "dividends {dividends} · spreads and fees paid {costs}",
+        cash=money(view.cash),
+        realised=gain(view.realised),
+        unrealised=gain(view.unrealised),
+        dividends=money(view.dividends),
+        costs=money(view.costs),
     )
 
 
 def _mode(view: AccountView) -> str:
     if view.killed:
-        return "The kill switch is on: nothing is proposed, filled or sent, and what waited is cancelled."
+        return tr("The kill switch is on: nothing is proposed, filled or sent, and what waited is cancelled.")
     if view.automatic:
-        return "Automatic: orders within your limits are approved without asking, and each is recorded."
-    return "Every order waits for you, or for a rule of yours."
+        return tr("Automatic: orders within your limits are approved without asking, and each is recorded.")
+    return tr("Every order waits for you, or for a rule of yours.")
 
 
 def _stale(forecast: str | None, now: str) -> str:
     """Say that forecasts are too old for orders, empty where they are not."""
     if forecast is None:
-        return "Nothing is forecast yet, so no order can be proposed: train, then refresh."
+        return tr("Nothing is forecast yet, so no order can be proposed: train, then refresh.")
     days = (date.fromisoformat(now[:10]) - date.fromisoformat(forecast)).days
     if days <= LONG_WEEKEND:
         return ""
-    return (
-        f"The newest forecasts are of {day(forecast)}, and no order is proposed on what is out of date: "
-        "collect prices, then refresh."
+    return tr(
+        "The newest forecasts are of {forecast}, and no order is proposed on what is out of date: "
+        "collect prices, then refresh.",
+        forecast=day(forecast),
     )
 
 
@@ -323,4 +351,4 @@ def range_shown(row: OrderRow) -> str:
 
 def moment(at: str) -> str:
     """Return an instant as ``17 Mar 2021, 20:00 UTC``; empty for none."""
-    return f"{day(at)}, {at[11:16]} UTC" if at else ""
+    return tr("{day}, {time} UTC", day=day(at), time=at[11:16]) if at else ""

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from collectors.store import load_bars, load_macro
 from desktop_app.todays_share import LATEST, Bar, adjusted, load_splits
 from desktop_app.words import day
+from resources.language import tr
 
 BAND_SESSIONS, BAND_DEVIATIONS = 20, 2.0  # Bollinger's own choice
 YEAR = 252  # sessions
 COMPARED_WITH = "SPY"
 INDICATORS = {
-    "band": f"Bollinger band, {BAND_SESSIONS} sessions",
-    "year": f"High and low of {YEAR} sessions",
-    "compare": f"{COMPARED_WITH}, beginning at the left edge",
+    "band": tr("Bollinger band, {sessions} sessions", sessions=BAND_SESSIONS),
+    "year": tr("High and low of {sessions} sessions", sessions=YEAR),
+    "compare": tr("{ticker}, beginning at the left edge", ticker=COMPARED_WITH),
 }
 NAN = math.nan
 
@@ -120,15 +121,21 @@ def _macro(
         return []
     if as_known:
         values = known_at([(row[3], row[1], row[2]) for row in rows], closes)
-        how = "as known on each day"
+        how = tr("as known on each day")
     else:
         newest = {row[1]: row[2] for row in rows}  # the last vintage of each observation wins
         days = sorted(newest)
         places = [bisect_right(days, bar.session) for bar in bars]
         values = tuple(newest[days[place - 1]] if place else NAN for place in places)
-        how = "as revised since, on the day it speaks of"
+        how = tr("as revised since, on the day it speaks of")
     newest_value = next((value for value in reversed(values) if not math.isnan(value)), NAN)
-    note = f"{series} {newest_value:,.4g} on {day(bars[-1].session)}, own scale, {how}"
+    note = tr(
+        "{series} {newest_value} on {session}, own scale, {how}",
+        series=series,
+        newest_value=f"{newest_value:,.4g}",
+        session=day(bars[-1].session),
+        how=how,
+    )
     return [Overlay(f"macro:{series}", series, "own", values, note)]
 
 

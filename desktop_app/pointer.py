@@ -12,6 +12,7 @@ from desktop_app.chart_marks import MARK_KINDS
 from desktop_app.snapshot import Snapshot
 from desktop_app.words import PriceForecast, count, day, money, percent, short_count
 from fusion_model.findings import QUANTILE_LEVELS, TAIL_SHAPE
+from resources.language import tr
 
 NORMAL = NormalDist()
 
@@ -23,16 +24,22 @@ def describe_bar(snapshot: Snapshot, position: int) -> str:
     bar = snapshot.bars[position]
     before = snapshot.bars[position - 1].close if position else math.nan
     move = "" if math.isnan(before) else f" ({percent(bar.close / before - 1, signed=True)})"
-    return (
-        f"{day(bar.session)}   open {money(bar.open)}   high {money(bar.high)}   "
-        f"low {money(bar.low)}   close {money(bar.close)}{move}   volume {short_count(bar.volume)}"
+    return tr(
+        "{session}   open {open}   high {high}   low {low}   close {close}{move}   volume {short_count}",
+        session=day(bar.session),
+        open=money(bar.open),
+        high=money(bar.high),
+        low=money(bar.low),
+        close=money(bar.close),
+        move=move,
+        short_count=short_count(bar.volume),
     )
 
 
 def chart_in_words(snapshot: Snapshot) -> str:
     """Return what the chart shows, for those who hear the screen."""
     parts = [
-        f"{snapshot.ticker}: {count(len(snapshot.bars), 'session')} through",
+        tr("{ticker}: {count} through", ticker=snapshot.ticker, count=count(len(snapshot.bars), "session")),
         describe_bar(snapshot, len(snapshot.bars) - 1) + ".",
     ]
     if snapshot.words is not None:
@@ -56,8 +63,18 @@ def describe_price(snapshot: Snapshot, position: int, price: float) -> str:
         return ""
     said = ahead[min(ahead, key=lambda target: (abs(target - position), target))]
     below = chance_below(said, price)
-    when = f"the close of {day(said.target_session)} ({count(said.horizon, 'session')} ahead)"
-    return f"{money(price)} at {when}: {_chance(below)} to end below, {_chance(1 - below)} above"
+    when = tr(
+        "the close of {session} ({count} ahead)",
+        session=day(said.target_session),
+        count=count(said.horizon, "session"),
+    )
+    return tr(
+        "{price} at {when}: {below} to end below, {above} above",
+        price=money(price),
+        when=when,
+        below=_chance(below),
+        above=_chance(1 - below),
+    )
 
 
 def happened_near(snapshot: Snapshot, position: int, reach: int, shown: Collection[str]) -> str:
@@ -109,5 +126,5 @@ def _normal_scores() -> tuple[float, ...]:
 
 def _chance(probability: float) -> str:
     if probability < 0.01:
-        return "under 1 %"
-    return "over 99 %" if probability > 0.99 else percent(probability, 0)
+        return tr("under 1 %")
+    return tr("over 99 %") if probability > 0.99 else percent(probability, 0)

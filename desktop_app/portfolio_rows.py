@@ -20,13 +20,23 @@ from desktop_app.store import (
     save_holding,
 )
 from desktop_app.words import money, percent
+from resources.language import tr
 
 if TYPE_CHECKING:
     from desktop_app.holdings_file import StatedHolding
 
 LATEST = "9999"
 UNKNOWN = "unknown"
-HOLDING_HEADER = ("ticker", "shares", "cost", "close", "session", "value", "weight", "gain")
+HOLDING_HEADER = (
+    tr("ticker"),
+    tr("shares"),
+    tr("cost"),
+    tr("close"),
+    tr("session"),
+    tr("value"),
+    tr("weight"),
+    tr("gain"),
+)
 PRICE_DAYS = 20  # how far back the last close of an earlier session is looked for
 
 
@@ -130,11 +140,13 @@ def holding_cells(row: HoldingRow) -> tuple[str, ...]:
 def worth_in_words(rows: Sequence[HoldingRow]) -> str:
     """Return what all holdings are worth, and which of them have no price."""
     if not rows:
-        return "Nothing is stated yet."
+        return tr("Nothing is stated yet.")
     unpriced = [row.ticker for row in rows if not row.session]
-    said = f"Worth {money(total_value(rows))} in all."
+    said = tr("Worth {total_value} in all.", total_value=money(total_value(rows)))
     if unpriced:
-        said += f" Without a price: {', '.join(unpriced)}; watch them, then collect prices."
+        said += tr(
+            " Without a price: {unpriced}; watch them, then collect prices.", unpriced=", ".join(unpriced)
+        )
     return said
 
 
@@ -170,8 +182,15 @@ def checked_number(text: str, what: str, *, least_is_allowed: bool) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or value < 0 or (value == 0 and not least_is_allowed):
-        bound = "of 0 or more" if least_is_allowed else "above 0"
-        raise BadInput(f"{what} is {text.strip()[:40]!r}; expected a number {bound}, like 12.5")
+        bound = tr("of 0 or more") if least_is_allowed else tr("above 0")
+        raise BadInput(
+            tr(
+                "{what} is {text}; expected a number {bound}, like 12.5",
+                what=what,
+                text=repr(text.strip()[:40]),
+                bound=bound,
+            )
+        )
     return value
 
 

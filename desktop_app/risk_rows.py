@@ -18,16 +18,17 @@ from fusion_model.risk_findings import (
     UnseenInput,
 )
 from fusion_model.store_risk import last_portfolio, last_risk_session, load_risk, load_risk_tests
+from resources.language import tr
 
 FACTOR_WORDS = {  # of each factor its name, and what one unit of it is
-    "SPY": ("the S&P 500 (SPY)", "per 1 %"),
-    "market": ("the mean stock of the record", "per 1 %"),
-    "DGS2": ("the two-year rate", "per percentage point"),
-    "DGS10": ("the ten-year rate", "per percentage point"),
-    "T10Y2Y": ("ten-year less two-year rate", "per percentage point"),
-    "FEDFUNDS": ("the Fed's rate", "per percentage point"),
-    "BAMLH0A0HYM2": ("the spread of junk bonds", "per percentage point"),
-    "VIXCLS": ("the VIX", "per point"),
+    "SPY": (tr("the S&P 500 (SPY)"), tr("per 1 %")),
+    "market": (tr("the mean stock of the record"), tr("per 1 %")),
+    "DGS2": (tr("the two-year rate"), tr("per percentage point")),
+    "DGS10": (tr("the ten-year rate"), tr("per percentage point")),
+    "T10Y2Y": (tr("ten-year less two-year rate"), tr("per percentage point")),
+    "FEDFUNDS": (tr("the Fed's rate"), tr("per percentage point")),
+    "BAMLH0A0HYM2": (tr("the spread of junk bonds"), tr("per percentage point")),
+    "VIXCLS": (tr("the VIX"), tr("per point")),
 }
 MARKETS = ("SPY", "market")
 SURE = 2.0  # standard errors from which a beta is called more than chance
@@ -75,25 +76,41 @@ class RiskView:
 
 
 LOSS_HEADER = (
-    "until", "volatility", "1 in 20", "mean then", "1 in 100", "mean then", "1 in 1,000", "fall, 1 in 20",
-)  # fmt: skip
-LOSS_NOTE = (
+    tr("until"),
+    tr("volatility"),
+    tr("1 in 20"),
+    tr("mean then"),
+    tr("1 in 100"),
+    tr("mean then"),
+    tr("1 in 1,000"),
+    tr("fall, 1 in 20"),
+)
+LOSS_NOTE = tr(
     "Losses that 1 in 20, 100 or 1,000 cases exceed, and what these cases cost on average; last, how far "
     "1 in 20 paths fall below a peak on the way."
 )
 PART_HEADER = (
-    "holding",
-    "weight",
-    "of volatility",
-    "of the worst 5 %",
-    "of the worst 1 %",
-    "in the worst 1 % it does",
+    tr("holding"),
+    tr("weight"),
+    tr("of volatility"),
+    tr("of the worst 5 %"),
+    tr("of the worst 1 %"),
+    tr("in the worst 1 % it does"),
 )
-FACTOR_HEADER = ("moves with", "by", "unit", "standard error", "more than chance")
+FACTOR_HEADER = (tr("moves with"), tr("by"), tr("unit"), tr("standard error"), tr("more than chance"))
 TEST_HEADER = (
-    "model", "what", "ahead", "share", "came", "Kupiec", "apart", "both", "deep (Z1)", "deep and often (Z2)",
-)  # fmt: skip
-PAST_HEADER = ("what was", "from", "to", "change", "deepest fall", "weight held then")
+    tr("model"),
+    tr("what"),
+    tr("ahead"),
+    tr("share"),
+    tr("came"),
+    tr("Kupiec"),
+    tr("apart"),
+    tr("both"),
+    tr("deep (Z1)"),
+    tr("deep and often (Z2)"),
+)
+PAST_HEADER = (tr("what was"), tr("from"), tr("to"), tr("change"), tr("deepest fall"), tr("weight held then"))
 
 
 def load_risk_found(
@@ -145,9 +162,9 @@ def in_words(
     horizons = sorted({report.horizon for report in found.reports})
     return RiskView(
         subject=found.subject,
-        title=f"{count(len(named), 'holding')} as of {day(found.session)}"
+        title=tr("{count} as of {session}", count=count(len(named), "holding"), session=day(found.session))
         if found.is_portfolio
-        else f"{found.subject} as of {day(found.session)}",
+        else tr("{subject} as of {session}", subject=found.subject, session=day(found.session)),
         headline=_headline(found),
         stale=_stale(found, named, held),
         losses=tuple(_loss_cells(report) for report in found.reports),
@@ -185,26 +202,34 @@ def _headline(found: RiskFound) -> str:
     if not found.reports:
         return ""
     report = min(found.reports, key=lambda one: abs(one.horizon - 5))
-    span = "the next session" if report.horizon == 1 else f"the next {report.horizon} sessions"
+    span = (
+        tr("the next session")
+        if report.horizon == 1
+        else tr("the next {horizon} sessions", horizon=report.horizon)
+    )
 
     def loss(share: float) -> str:
         amount = f" ({money(share * report.value)})" if report.value else ""
         return f"{percent(share)}{amount}"
 
-    return (
-        f"In one of 20 cases {span} cost more than {loss(report.var_95)}, and then {loss(report.es_95)} on "
-        f"average; in one of 100 more than {loss(report.var_99)}."
+    return tr(
+        "In one of 20 cases {span} cost more than {loss}, and then {mean} on "
+        "average; in one of 100 more than {loss_100}.",
+        span=span,
+        loss=loss(report.var_95),
+        mean=loss(report.es_95),
+        loss_100=loss(report.var_99),
     )
 
 
 def _stale(found: RiskFound, named: Sequence[str], held: Sequence[str]) -> str:
     if not found.is_portfolio or not held or sorted(held) == list(named):
         return ""
-    return "What you hold has changed since; `barograph risk` finds the risk of it anew."
+    return tr("What you hold has changed since; `barograph risk` finds the risk of it anew.")
 
 
 def _loss_cells(report: RiskReport) -> tuple[str, ...]:
-    span = "1 session" if report.horizon == 1 else f"{report.horizon} sessions"
+    span = tr("1 session") if report.horizon == 1 else tr("{horizon} sessions", horizon=report.horizon)
     fall = "" if report.drawdown_95 is None else percent(report.drawdown_95)
     return (
         f"{day(report.target_session, year=False)} ({span})",
@@ -238,27 +263,36 @@ def _tail_sentence(found: RiskFound, horizon: int) -> str:
     spans = [
         f"{day(one.last_session)} ({percent(one.change, signed=True)})"
         if one.horizon == 1
-        else f"{day(one.first_session)} to {day(one.last_session)} ({percent(one.change, signed=True)})"
+        else tr(
+            "{first_session} to {last_session} ({change})",
+            first_session=day(one.first_session),
+            last_session=day(one.last_session),
+            change=percent(one.change, signed=True),
+        )
         for one in sorted(own, key=lambda one: one.change)
     ]
-    return f"The worst 1 % of scenarios go together as stocks did on {'; '.join(spans)}." if spans else ""
+    return (
+        tr("The worst 1 % of scenarios go together as stocks did on {spans}.", spans="; ".join(spans))
+        if spans
+        else ""
+    )
 
 
 def _factor_cells(factor: RiskFactor) -> tuple[str, ...]:
-    name, unit = FACTOR_WORDS.get(factor.factor, (factor.factor, "per percentage point"))
+    name, unit = FACTOR_WORDS.get(factor.factor, (factor.factor, tr("per percentage point")))
     if factor.factor in MARKETS:
         by, error = f"{factor.beta:+.2f} %", f"{factor.standard_error:.2f} %"
     else:
         by, error = percent(factor.beta, 2, signed=True), percent(factor.standard_error, 2)
-    sure = "yes" if abs(factor.beta) > SURE * factor.standard_error else "no"
+    sure = tr("yes") if abs(factor.beta) > SURE * factor.standard_error else tr("no")
     return name, by, unit, error, sure
 
 
 def _past_cells(episode: RiskEpisode) -> tuple[str, ...]:
     what = {
         "episode": episode.name,
-        "worst_week": f"worst week {episode.name}",
-        "deepest_drawdown": "deepest fall below a peak",
+        "worst_week": tr("worst week {name}", name=episode.name),
+        "deepest_drawdown": tr("deepest fall below a peak"),
     }[episode.kind]
     return (
         what,
@@ -324,13 +358,26 @@ def verdict_in_words(run: str, tests: Sequence[RiskTest]) -> str:
         depth = sum(one.z2_p > PASSED for one in of)
         came = sum(one.exceptions for one in of) / sum(one.sessions for one in of)
         parts.append(
-            f"losses beyond the {percent(share, 0)} mark came in {percent(came, 2)} of cases; {passed} of "
-            f"{len(of)} stocks pass Kupiec's test, {depth} Acerbi and Szekely's"
+            tr(
+                "losses beyond the {share} mark came in {came} of cases; {passed} of "
+                "{of} stocks pass Kupiec's test, {depth} Acerbi and Szekely's",
+                share=percent(share, 0),
+                came=percent(came, 2),
+                passed=passed,
+                of=len(of),
+                depth=depth,
+            )
         )
     if not parts:
         return ""
     first, last = min(one.first_session for one in own), max(one.last_session for one in own)
-    return f"Tested one session ahead, {day(first)} to {day(last)} ({run}): {'. '.join(parts)}."
+    return tr(
+        "Tested one session ahead, {first} to {last} ({run}): {parts}.",
+        first=day(first),
+        last=day(last),
+        run=run,
+        parts=". ".join(parts),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from desktop_app.todays_share import LATEST, Bar, adjusted, in_currency
 from desktop_app.words import PriceForecast, count, day, money, money_range, percent, weekday
 from fusion_model.findings import HORIZONS, Forecast
 from fusion_model.store import load_forecast_history
+from resources.language import tr
 
 OPENING = time(9, 30, tzinfo=ZoneInfo("America/New_York"))
 RANGES = ((0.25, 0.75, "50 %"), (0.10, 0.90, "80 %"), (0.05, 0.95, "90 %"), (0.025, 0.975, "95 %"))
@@ -169,7 +170,7 @@ def _said_then(
 
 def _outcome(said: PriceForecast, start: int, end: int, wealth: Sequence[float]) -> Outcome:
     if end < 0:
-        return Outcome(said.horizon, said.target_session, -1, math.nan, math.nan, "not known yet")
+        return Outcome(said.horizon, said.target_session, -1, math.nan, math.nan, tr("not known yet"))
     price = said.last_close * math.exp(wealth[end] - wealth[start])
     return Outcome(
         said.horizon, said.target_session, end, price, chance_below(said, price), _verdict(said, price)
@@ -179,8 +180,8 @@ def _outcome(said: PriceForecast, start: int, end: int, wealth: Sequence[float])
 def _verdict(said: PriceForecast, price: float) -> str:
     for low, high, name in RANGES:
         if said.price_at(low) <= price <= said.price_at(high):
-            return f"inside the {name} range"
-    return f"{'below' if price < said.price_at(0.5) else 'above'} the 95 % range"
+            return tr("inside the {name} range", name=name)
+    return tr("{place} the 95 % range", place="below" if price < said.price_at(0.5) else "above")
 
 
 # Words --------------------------------------------------------------------------------------------
@@ -190,16 +191,21 @@ def summary(said: Sequence[SaidThen], horizon: int) -> str:
     """Say how often the range of nine in ten held at one horizon, and on which side it was left."""
     known = [one for then in said if (one := then.outcome(horizon)) is not None and one.known]
     if not known:
-        return "None of these forecasts has come true or failed yet."
+        return tr("None of these forecasts has come true or failed yet.")
     held = sum(one.held for one in known)
     below = sum(one.pit < HIT_LOW for one in known)
     above = len(known) - held - below
-    text = (
-        f"{held} of {count(len(known), 'forecast')} ended inside the range of nine in ten: "
-        f"{percent(held / len(known), 0)}, promised 90 %. {below} ended below it, {above} above."
+    text = tr(
+        "{held} of {count} ended inside the range of nine in ten: "
+        "{share}, promised 90 %. {below} ended below it, {above} above.",
+        held=held,
+        count=count(len(known), "forecast"),
+        share=percent(held / len(known), 0),
+        below=below,
+        above=above,
     )
     if horizon > 1 and len(known) > horizon:
-        text += f" They overlap: about {len(known) // horizon} tell something of their own."
+        text += tr(" They overlap: about {known} tell something of their own.", known=len(known) // horizon)
     return text
 
 
@@ -210,19 +216,30 @@ def how_made(said: Sequence[SaidThen]) -> str:
     if not said:
         return ""
     if not after:
-        return f"All {count(live, 'session')} were forecast live, before the next one opened."
-    first = f"{count(live, 'session')} forecast live" if live else "None was forecast live"
-    return (
-        f"{first}; {after} {'was' if after == 1 else 'were'} made afterwards, by a model that knew "
-        "nothing later than their close. Only live ones could not have been tuned on what came."
+        return tr("All {count} were forecast live, before the next one opened.", count=count(live, "session"))
+    first = (
+        tr("{count} forecast live", count=count(live, "session")) if live else tr("None was forecast live")
+    )
+    return tr(
+        "{first}; {number} {were} made afterwards, by a model that knew "
+        "nothing later than their close. Only live ones could not have been tuned on what came.",
+        first=first,
+        number=after,
+        were=tr("was") if after == 1 else tr("were"),
     )
 
 
 def day_in_words(then: SaidThen) -> str:
     """Say of one session when its forecast was made, and whether that was before anything came of it."""
-    made = f"{day(then.made_at)}, {then.made_at[11:16]} UTC"
-    how = "Live: made" if then.live else "Made afterwards,"
-    return f"{how} {made}, from what was known at the close of {weekday(then.session)} {day(then.session)}."
+    made = tr("{day}, {time} UTC", day=day(then.made_at), time=then.made_at[11:16])
+    how = tr("Live: made") if then.live else tr("Made afterwards,")
+    return tr(
+        "{how} {made}, from what was known at the close of {weekday} {session}.",
+        how=how,
+        made=made,
+        weekday=weekday(then.session),
+        session=day(then.session),
+    )
 
 
 def outcome_in_words(said: PriceForecast, outcome: Outcome) -> tuple[str, str, str]:

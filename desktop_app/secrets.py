@@ -9,23 +9,26 @@ import stat
 from pathlib import Path
 
 from collectors.errors import ConfigurationError
+from resources.language import mark, tr
 
 logger = logging.getLogger(__name__)
 
 SERVICE = "barograph"
 SHORTEST_HIDDEN = 8  # a shorter text is no key, and would blank out words
-REDDIT_ORIGIN = (
+REDDIT_ORIGIN = mark(
     "https://www.reddit.com/prefs/apps, once Reddit has approved your request for access "
     "(https://support.reddithelp.com/hc/articles/42728983564564); archives of posts need no key"
 )
 SECRET_NAMES = {
-    "FRED_API_KEY": "https://fredaccount.stlouisfed.org/apikeys (free)",
+    "FRED_API_KEY": mark("https://fredaccount.stlouisfed.org/apikeys (free)"),
     "REDDIT_CLIENT_ID": REDDIT_ORIGIN,
     "REDDIT_CLIENT_SECRET": REDDIT_ORIGIN,
 }
 BROKER_SECRETS = {  # asked for where the settings name that broker
-    "ALPACA_API_KEY": "https://app.alpaca.markets/paper/dashboard/overview (keys of a paper account)",
-    "ALPACA_SECRET_KEY": "https://app.alpaca.markets/paper/dashboard/overview (keys of a paper account)",
+    "ALPACA_API_KEY": mark("https://app.alpaca.markets/paper/dashboard/overview (keys of a paper account)"),
+    "ALPACA_SECRET_KEY": mark(
+        "https://app.alpaca.markets/paper/dashboard/overview (keys of a paper account)"
+    ),
 }
 
 
@@ -50,10 +53,10 @@ def load_secret(name: str) -> str | None:
 def where_kept(name: str) -> str:
     """Return where a key comes from, in words; empty where it is missing."""
     if _from_keyring(name):
-        return "the keyring"
+        return tr("the keyring")
     if _from_environment(name):
-        return f"the environment variable {name}, which this account's programs can read"
-    return f"the file {key_file()}, which is not encrypted" if _from_file(name) else ""
+        return tr("the environment variable {name}, which this account's programs can read", name=name)
+    return tr("the file {path}, which is not encrypted", path=key_file()) if _from_file(name) else ""
 
 
 def hide_keys(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from desktop_app.order_rows import STRATEGY_NAMES
 from desktop_app.settings import (
     BROKERS,
     PARTS,
@@ -15,6 +16,8 @@ from desktop_app.settings import (
     Settings,
     problem_of,
 )
+from fusion_model.portfolio_findings import METHOD_NAMES
+from resources.language import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,53 +32,77 @@ class SettingWords:
 
 
 GROUPS: dict[str, tuple[SettingWords, ...]] = {
-    "Look": (
-        SettingWords("theme", "Theme", "system follows the desktop", THEMES),
-        SettingWords("moving_averages", "Moving averages", "sessions, separated by commas"),
+    tr("Look"): (
+        SettingWords("theme", tr("Theme"), choices=THEMES),
+        SettingWords("language", tr("Language"), tr("counts at the next start of the window")),
+        SettingWords("moving_averages", tr("Moving averages"), tr("sessions, separated by commas")),
     ),
-    "What is collected": (
-        SettingWords("communities", "Reddit communities", "without r/, separated by commas"),
-        SettingWords("macro_series", "Macro series", "FRED's names, separated by commas"),
-        SettingWords("contact", "E-mail for the SEC", "empty: no earnings dates are collected"),
-        SettingWords("quotes", "Prices while it trades", "asked each minute, streamed, or off", QUOTES),
+    tr("What is collected"): (
+        SettingWords("communities", tr("Reddit communities"), tr("without r/, separated by commas")),
+        SettingWords("macro_series", tr("Macro series"), tr("FRED's names, separated by commas")),
+        SettingWords("contact", tr("E-mail for the SEC"), tr("empty: no earnings dates are collected")),
+        SettingWords("quotes", tr("Prices while it trades"), choices=QUOTES),
     ),
-    "Schedule": (
-        SettingWords("prices_minutes_after_close", "Prices, minutes after the close"),
-        SettingWords("prices_minutes_before_open", "Prices, minutes before the opening"),
-        SettingWords("posts_every_minutes", "Posts, every so many minutes"),
-        SettingWords("macro_times", "Macro figures at", "times in New York, like 09:00, 17:00"),
-        SettingWords("earnings_times", "Earnings dates at", "times in New York"),
+    tr("Schedule"): (
+        SettingWords("prices_minutes_after_close", tr("Prices, minutes after the close")),
+        SettingWords("prices_minutes_before_open", tr("Prices, minutes before the opening")),
+        SettingWords("posts_every_minutes", tr("Posts, every so many minutes")),
+        SettingWords("macro_times", tr("Macro figures at"), tr("times in New York, like 09:00, 17:00")),
+        SettingWords("earnings_times", tr("Earnings dates at"), tr("times in New York")),
     ),
-    "Model and alerts": (
-        SettingWords("model_parts", "Read beside prices", "counts at the next training", PARTS, many=True),
-        SettingWords("alert_p_value", "A session is unusual below", "its probability: 0.01 is 1 in 100"),
-        SettingWords("alert_false_share", "Alerts that may be chance", "a share: 0.2 is one in five"),
-        SettingWords("alerts_per_month", "Alerts of a ticker in a month", "at most, on average"),
-    ),
-    "Suggested portfolios": (
-        SettingWords("portfolio_max_weight", "Most in one stock", "a share of the account, as 0.25"),
-        SettingWords("portfolio_max_sector", "Most in one sector", "a share of the account"),
-        SettingWords("portfolio_max_turnover", "Most that changes at once", "a share of the account"),
-        SettingWords("portfolio_min_trade", "Smallest change", "a share of the account"),
-        SettingWords("portfolio_cost_bp", "Cost of trading", "hundredths of a percent"),
-    ),
-    "Paper account": (
-        SettingWords("broker", "Orders go to", "the embedded account, or Alpaca's paper API", BROKERS),
-        SettingWords("paper_cash", "Opened with", "USD"),
-        SettingWords("paper_weights", "Rebalances towards", "", WEIGHTS),
-        SettingWords("paper_strategies", "Proposes orders for", "", STRATEGIES, many=True),
-        SettingWords("paper_most_position", "Most in one stock", "a share of the account"),
-        SettingWords("paper_most_order", "Most in one purchase", "a share of the account"),
-        SettingWords("paper_most_loss", "Buys nothing after a loss of", "a share, since the last close"),
+    tr("Model and alerts"): (
         SettingWords(
-            "paper_most_risk", "Most that a stock may lose", "a share, in 5 sessions, 19 times of 20"
+            "model_parts", tr("Read beside prices"), tr("counts at the next training"), PARTS, many=True
         ),
-        SettingWords("paper_most_orders", "Most orders a session"),
-        SettingWords("paper_band", "May stray from its weight by", "a share of the account"),
-        SettingWords("paper_half_spread_bp", "Half the spread", "hundredths of a percent"),
-        SettingWords("paper_fee_bp", "Fee", "hundredths of a percent"),
-        SettingWords("paper_least_fee", "Least fee", "USD"),
+        SettingWords(
+            "alert_p_value", tr("A session is unusual below"), tr("its probability: 0.01 is 1 in 100")
+        ),
+        SettingWords("alert_false_share", tr("Alerts that may be chance"), tr("a share: 0.2 is one in five")),
+        SettingWords("alerts_per_month", tr("Alerts of a ticker in a month"), tr("at most, on average")),
     ),
+    tr("Suggested portfolios"): (
+        SettingWords("portfolio_max_weight", tr("Most in one stock"), tr("a share of the account, as 0.25")),
+        SettingWords("portfolio_max_sector", tr("Most in one sector"), tr("a share of the account")),
+        SettingWords("portfolio_max_turnover", tr("Most that changes at once"), tr("a share of the account")),
+        SettingWords("portfolio_min_trade", tr("Smallest change"), tr("a share of the account")),
+        SettingWords("portfolio_cost_bp", tr("Cost of trading"), tr("hundredths of a percent")),
+    ),
+    tr("Paper account"): (
+        SettingWords("broker", tr("Orders go to"), choices=BROKERS),
+        SettingWords("paper_cash", tr("Opened with"), "USD"),
+        SettingWords("paper_weights", tr("Rebalances towards"), "", WEIGHTS),
+        SettingWords("paper_strategies", tr("Proposes orders for"), "", STRATEGIES, many=True),
+        SettingWords("paper_most_position", tr("Most in one stock"), tr("a share of the account")),
+        SettingWords("paper_most_order", tr("Most in one purchase"), tr("a share of the account")),
+        SettingWords(
+            "paper_most_loss", tr("Buys nothing after a loss of"), tr("a share, since the last close")
+        ),
+        SettingWords(
+            "paper_most_risk", tr("Most that a stock may lose"), tr("a share, in 5 sessions, 19 times of 20")
+        ),
+        SettingWords("paper_most_orders", tr("Most orders a session")),
+        SettingWords("paper_band", tr("May stray from its weight by"), tr("a share of the account")),
+        SettingWords("paper_half_spread_bp", tr("Half the spread"), tr("hundredths of a percent")),
+        SettingWords("paper_fee_bp", tr("Fee"), tr("hundredths of a percent")),
+        SettingWords("paper_least_fee", tr("Least fee"), "USD"),
+    ),
+}
+
+CHOICE_NAMES: dict[str, str] = {
+    "system": tr("as the desktop"),
+    "light": tr("light"),
+    "dark": tr("dark"),
+    "off": tr("off"),
+    "minute": tr("each minute"),
+    "stream": tr("streamed"),
+    "paper": tr("the embedded account"),
+    "alpaca": tr("Alpaca's paper API"),
+    "sentiment": tr("sentiment"),
+    "macro": tr("macro"),
+    "graph": tr("graph"),
+    "trees": tr("trees"),
+    **STRATEGY_NAMES,
+    **{method: tr(name) for method, name in METHOD_NAMES.items()},
 }
 
 
@@ -97,7 +124,7 @@ def value_of(name: str, text: str) -> Any:
     value = _parsed(getattr(Settings(), name), name, text.strip())
     expected = problem_of(name, list(value) if isinstance(value, tuple) else value)
     if expected:
-        raise ValueError(f"expected {expected}")
+        raise ValueError(tr("expected {expected}", expected=expected))
     return value
 
 
@@ -110,8 +137,8 @@ def _parsed(default: Any, name: str, text: str) -> Any:
             return float(text.replace(",", ""))
         return int(text.replace(",", "")) if isinstance(default, int) else text
     except ValueError:
-        what = "a number" if isinstance(default, float) else "whole numbers"
-        raise ValueError(f"expected {what}") from None
+        what = tr("a number") if isinstance(default, float) else tr("whole numbers")
+        raise ValueError(tr("expected {expected}", expected=what)) from None
 
 
 def told() -> set[str]:

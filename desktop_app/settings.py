@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from collectors.errors import BadInput, ConfigurationError
+from resources.language import tr
 
 SETTINGS_NAME = "settings.json"
 THEMES = ("system", "light", "dark")
@@ -40,6 +42,8 @@ MINUTES = {  # from, to
     "prices_minutes_before_open": (5, 600),
     "posts_every_minutes": (5, 1440),
 }
+TRANSLATIONS = "locale"  # folder of the home for translations of its own
+LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,8})?")
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -47,9 +51,10 @@ TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 class Settings:
     """Every choice with a default that works.
 
-    ``theme`` is one of THEMES. ``communities`` are subreddits without ``r/``, ``macro_series`` FRED's
-    names. A session of a ticker is an alert when it was no more probable than ``alert_p_value``, when of the
-    alerts of its day at most the share ``alert_false_share`` should be chance, and while the budget of
+    ``theme`` is one of THEMES; ``language`` names the translation of the window's texts. ``communities`` are
+    subreddits without ``r/``, ``macro_series`` FRED's names.
+    A session of a ticker is an alert when it was no more probable than ``alert_p_value``, when of the alerts
+    of its day at most the share ``alert_false_share`` should be chance, and while the budget of
     ``alerts_per_month`` lets it (see desktop_app.alerts).
     ``moving_averages`` are lengths in sessions. ``model_parts``, of PARTS, are what the fusion model reads
     beside prices when it is trained. ``contact`` is the e-mail address that the SEC wants to know, or empty:
@@ -74,6 +79,7 @@ class Settings:
     """
 
     theme: str = "system"
+    language: str = "en"
     communities: tuple[str, ...] = ("stocks", "investing", "StockMarket", "wallstreetbets")
     macro_series: tuple[str, ...] = (
         "FEDFUNDS", "DGS2", "DGS10", "T10Y2Y", "CPIAUCSL", "UNRATE", "PAYEMS", "INDPRO", "ICSA", "M2SL",
@@ -171,49 +177,64 @@ def _checked(path: Path, key: str, value: Any) -> Any:
 def problem_of(key: str, value: Any) -> str:
     """Return what a setting must be where the value is not it, else an empty text."""
     if key == "theme":
-        return "" if value in THEMES else f"one of {', '.join(THEMES)}"
+        return "" if value in THEMES else _one_of(THEMES)
+    if key == "language":
+        good = isinstance(value, str) and bool(LANGUAGE.fullmatch(value))
+        return "" if good else tr('the name of a language, like "en", "de" or "pt_BR"')
     if key == "paper_weights":
-        return "" if value in WEIGHTS else f"one of {', '.join(WEIGHTS)}"
+        return "" if value in WEIGHTS else _one_of(WEIGHTS)
     if key == "broker":
-        return "" if value in BROKERS else f"one of {', '.join(BROKERS)}"
+        return "" if value in BROKERS else _one_of(BROKERS)
     if key == "paper_strategies":
         good = isinstance(value, list) and set(value) <= set(STRATEGIES)
-        return "" if good else f"a list of {', '.join(STRATEGIES)}, or empty"
+        return "" if good else _list_of(STRATEGIES)
     if key == "paper_most_orders":
-        return "" if type(value) is int and 0 < value <= 1000 else "a whole number from 1 to 1000"
+        return "" if type(value) is int and 0 < value <= 1000 else tr("a whole number from 1 to 1000")
     if key in SHARES_OF_ACCOUNT:
-        return "" if _is_number(value) and 0 < value <= 1 else "a number above 0, at most 1"
+        return "" if _is_number(value) and 0 < value <= 1 else tr("a number above 0, at most 1")
     if key in AMOUNTS:
         low, high = AMOUNTS[key]
-        return "" if _is_number(value) and low <= value <= high else f"a number from {low:g} to {high:g}"
+        return (
+            ""
+            if _is_number(value) and low <= value <= high
+            else tr("a number from {low} to {high}", low=f"{low:g}", high=f"{high:g}")
+        )
     if key == "quotes":
-        return "" if value in QUOTES else f"one of {', '.join(QUOTES)}"
+        return "" if value in QUOTES else _one_of(QUOTES)
     if key == "alerts_per_month":
         good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000
-        return "" if good else "a number of alerts of a ticker in a month, from 0 to 1000"
+        return "" if good else tr("a number of alerts of a ticker in a month, from 0 to 1000")
     if key in ("alert_p_value", "alert_false_share"):
         good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
-        return "" if good else "a number between 0 and 1"
+        return "" if good else tr("a number between 0 and 1")
     if key == "moving_averages":
         good = isinstance(value, list) and all(type(item) is int and 1 < item <= 1000 for item in value)
-        return "" if good else "a list of whole numbers from 2 to 1000"
+        return "" if good else tr("a list of whole numbers from 2 to 1000")
     if key in MINUTES:
         least, most = MINUTES[key]
         good = type(value) is int and least <= value <= most
-        return "" if good else f"a whole number of minutes from {least} to {most}"
+        return "" if good else tr("a whole number of minutes from {least} to {most}", least=least, most=most)
     if key in ("macro_times", "earnings_times"):
         good = isinstance(value, list) and all(
             isinstance(item, str) and TIME_OF_DAY.fullmatch(item) for item in value
         )
-        return "" if good else 'a list of times of day in New York like ["09:00", "17:00"], or empty'
+        return "" if good else tr('a list of times of day in New York like ["09:00", "17:00"], or empty')
     if key == "model_parts":
         good = isinstance(value, list) and set(value) <= set(PARTS)
-        return "" if good else f"a list of {', '.join(PARTS)}, or empty"
+        return "" if good else _list_of(PARTS)
     if key == "contact":
         good = isinstance(value, str) and (not value or "@" in value)
-        return "" if good else "an e-mail address, or empty"
+        return "" if good else tr("an e-mail address, or empty")
     good = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
-    return "" if good else "a list of names"
+    return "" if good else tr("a list of names")
+
+
+def _one_of(values: Iterable[str]) -> str:
+    return tr("one of {values}", values=", ".join(values))
+
+
+def _list_of(values: Iterable[str]) -> str:
+    return tr("a list of {values}, or empty", values=", ".join(values))
 
 
 def _is_number(value: Any) -> bool:

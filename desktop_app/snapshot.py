@@ -59,6 +59,7 @@ from desktop_app.words import day as day_in_words
 from fusion_model.findings import FUSION_MODEL, MARKET, Forecast
 from fusion_model.store import last_forecast_session, load_expected_report, load_forecasts
 from fusion_model.store import load_scores as load_scorecard
+from resources.language import tr
 
 SPARKLINE_SESSIONS = 60
 SPARKLINE_DAYS = 95  # calendar days that hold that many sessions
@@ -400,15 +401,20 @@ def load_posts_between(db: sqlite3.Connection, ticker: str, after: str, until: s
 def posts_heading(snapshot: Snapshot, position: int, posts: int) -> str:
     """Return what the posts of a position are, in words."""
     many = (
-        f"the newest {posts} posts"
+        tr("the newest {posts} posts", posts=posts)
         if posts == POSTS_OF_A_DAY
         else count(posts, "post")
         if posts
-        else "no posts"
+        else tr("no posts")
     )
     if position >= len(snapshot.bars):
-        return f"{snapshot.ticker} since the last close: {many}"
-    return f"{snapshot.ticker} on {day_in_words(snapshot.bars[position].session)}: {many} known by the close"
+        return tr("{ticker} since the last close: {many}", ticker=snapshot.ticker, many=many)
+    return tr(
+        "{ticker} on {day_in_words}: {many} known by the close",
+        ticker=snapshot.ticker,
+        day_in_words=day_in_words(snapshot.bars[position].session),
+        many=many,
+    )
 
 
 def reading(row: PostRow, scorer: str = "") -> str:
@@ -416,12 +422,14 @@ def reading(row: PostRow, scorer: str = "") -> str:
     chosen = next((score for score in row.scores if score.scorer == scorer), None)
     score = chosen or (row.scores[0] if row.scores else None)
     if score is None:
-        return "not read yet"
+        return tr("not read yet")
     chance, said = max(
-        (score.neutral, "• neutral"), (score.positive, "▲ positive"), (score.negative, "▼ negative")
+        (score.neutral, tr("• neutral")),
+        (score.positive, tr("▲ positive")),
+        (score.negative, tr("▼ negative")),
     )
     if is_uncertain((score.positive, score.neutral, score.negative)):
-        return "? uncertain"
+        return tr("? uncertain")
     return f"{said} {percent(chance, 0)}"
 
 
@@ -429,12 +437,24 @@ def post_in_full(row: PostRow) -> str:
     """Return a post with where it stood and how each scorer read it."""
     post = row.post
     where = f"r/{post.community}" if post.source == "reddit" else post.community or post.source
-    lines = [f"{day_in_words(post.created_at)}, {post.created_at[11:16]} UTC · {where}"]
+    lines = [
+        tr(
+            "{day_in_words}, {created_at} UTC · {where}",
+            day_in_words=day_in_words(post.created_at),
+            created_at=post.created_at[11:16],
+            where=where,
+        )
+    ]
     if post.score or post.comment_count:
         lines[0] += f" · {count(post.score, 'point')}, {count(post.comment_count, 'comment')}"
     lines.extend(
-        f"{score.scorer}: positive {percent(score.positive, 0)}, neutral {percent(score.neutral, 0)}, "
-        f"negative {percent(score.negative, 0)}"
+        tr(
+            "{scorer}: positive {positive}, neutral {neutral}, negative {negative}",
+            scorer=score.scorer,
+            positive=percent(score.positive, 0),
+            neutral=percent(score.neutral, 0),
+            negative=percent(score.negative, 0),
+        )
         for score in row.scores
     )
     return "\n".join([*lines, "", row.text])
@@ -444,30 +464,35 @@ def legend(
     snapshot: Snapshot, bundle: int, averages: Sequence[str], fan: str, mark: str, shown: Collection[str]
 ) -> str:
     """Return what the chart's lines and shapes mean, as rich text in their colours."""
-    parts = ["Hollow rose, filled fell" + ("" if bundle == 1 else f" (a candle is {bundle} sessions)")]
+    parts = [
+        tr("Hollow rose, filled fell")
+        + ("" if bundle == 1 else tr(" (a candle is {bundle} sessions)", bundle=bundle))
+    ]
     means = "&nbsp; ".join(
         f'<span style="color:{averages[i % len(averages)]}">{AVERAGE_STROKES[i % 4]} {length}</span>'
         for i, length in enumerate(sorted(snapshot.averages))
     )
     if means:
-        parts.append(f"mean of {means} sessions")
+        parts.append(tr("mean of {means} sessions", means=means))
     for overlay in dict.fromkeys((one.title, one.scale, one.note) for one in snapshot.overlays):
         title, scale, note = overlay
-        how = " from the left edge" if scale == "rebased" else ""
+        how = tr(" from the left edge") if scale == "rebased" else ""
         sign = {"price": "··", "rebased": "—", "own": "—"}[scale]
         colour = f' style="color:{mark}"' if scale == "rebased" else ""
         parts.append(f"<span{colour}>{sign} {note or title + how}</span>")
     if snapshot.forecasts:
-        parts.append(f'<span style="color:{fan}">◢ forecast: median, 50, 80, 95 %</span>')
+        parts.append(tr('<span style="color:{fan}">◢ forecast: median, 50, 80, 95 %</span>', fan=fan))
     if snapshot.next_report is not None:
         announced = snapshot.next_report.announced
-        parts.append(_unbroken("◆ next report, announced" if announced else "◇ next report, expected"))
+        parts.append(
+            _unbroken(tr("◆ next report, announced") if announced else tr("◇ next report, expected"))
+        )
     there = {one.kind for one in snapshot.marks if one.kind in shown}
     for kind, (sign, name) in MARK_KINDS.items():
         if kind in there:
             text = _unbroken(f"{sign} {name.lower()}")
             if bundle > CROWDED.get(kind, bundle):
-                text += _unbroken(" (zoom in)")
+                text += _unbroken(tr(" (zoom in)"))
             parts.append(f'<span style="color:{mark}">{text}</span>' if kind == "unusual" else text)
     return " &nbsp;·&nbsp; ".join(parts)
 
@@ -480,12 +505,12 @@ def strip_note(snapshot: Snapshot) -> str:
     """Return what the two lower strips show."""
     adjusted = any(mark.kind == "split" for mark in snapshot.marks)
     below = (
-        "positive up, negative down; click a day to read them."
+        tr("positive up, negative down; click a day to read them.")
         if snapshot.scorer
-        else "none are stored for this ticker."
+        else tr("none are stored for this ticker.")
     )
-    return f"Middle: volume.  Below: posts a day, {below}" + (
-        "  Splits adjusted, dividends not." if adjusted else ""
+    return tr("Middle: volume.  Below: posts a day, {below}", below=below) + (
+        tr("  Splits adjusted, dividends not.") if adjusted else ""
     )
 
 

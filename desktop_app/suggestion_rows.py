@@ -22,34 +22,43 @@ from fusion_model.portfolio_findings import (
 )
 from fusion_model.store import last_forecast_session
 from fusion_model.store_portfolio import load_portfolio
+from resources.language import tr
 
 METHOD_HEADER = (
-    "method",
-    "worst 1 in 20",
-    "volatility",
-    "names",
-    "exchanged",
-    "costs",
-    "moves by",
-    "beat 1/N",
+    tr("method"),
+    tr("worst 1 in 20"),
+    tr("volatility"),
+    tr("names"),
+    tr("exchanged"),
+    tr("costs"),
+    tr("moves by"),
+    tr("beat 1/N"),
 )
-WEIGHT_HEADER = ("ticker", "now", "suggested", "change", "between")
+WEIGHT_HEADER = (tr("ticker"), tr("now"), tr("suggested"), tr("change"), tr("between"))
 WALK_HEADER = (
-    "strategy", "a year", "volatility", "Sharpe", "less 1/N", "deflated", "fall", "worst days", "traded",
-)  # fmt: skip
-FRONTIER_HEADER = ("exchanged", "worst 1 in 20", "volatility", "names")
-METHOD_NOTE = (
+    tr("strategy"),
+    tr("a year"),
+    tr("volatility"),
+    tr("Sharpe"),
+    tr("less 1/N"),
+    tr("deflated"),
+    tr("fall"),
+    tr("worst days"),
+    tr("traded"),
+)
+FRONTIER_HEADER = (tr("exchanged"), tr("worst 1 in 20"), tr("volatility"), tr("names"))
+METHOD_NOTE = tr(
     "Worst 1 in 20 (CVaR): the mean loss of the worst twentieth of scenarios over the horizon. Names: so "
     "many equal weights would be as well spread. Moves by: how far the suggestion would move with other "
     "draws of the scenarios and volatilities a tenth off. Beat 1/N (the same weight in each): in the past, "
     "beyond doubt, after costs."
 )
-WALK_NOTE = (
+WALK_NOTE = tr(
     "Sharpe: return a year over volatility. Less 1/N: 95 % of the difference of Sharpe ratios. Deflated: the "
     "probability that the Sharpe ratio is above what the best of as many worthless trials would show. Fall: "
     "the deepest. Worst days: mean loss of the worst twentieth of days. Traded: exchanged a year."
 )
-MEAN_NOTE = (
+MEAN_NOTE = tr(
     "Expected returns are taken as equal, since no forecast of direction has shown skill: what differs "
     "between portfolios is risk, and what getting there costs."
 )
@@ -110,21 +119,32 @@ def load_portfolio_view(db: sqlite3.Connection, session: str | None = None) -> P
     newest = last_forecast_session(db) or ""
     stale = ""
     if session is None and newest > found.run.as_of_session:
-        stale = f"Forecasts of {day(newest)} are newer than these suggestions: suggest again."
+        stale = tr(
+            "Forecasts of {newest} are newer than these suggestions: suggest again.", newest=day(newest)
+        )
     return in_words(found, found_at, stale)
 
 
 def in_words(found: PortfolioFindings, found_at: str, stale: str = "") -> PortfolioView:
     """Return a run as a person reads it."""
     run = found.run
-    start = "from cash"
+    start = tr("from cash")
     if any(row.current > 0 for row in found.weights):
-        start = f"from holdings worth {money(run.value)}"
-    until = f"for {run.horizon} sessions until {day(run.target_session)}"
+        start = tr("from holdings worth {worth}", worth=money(run.value))
+    until = tr(
+        "for {horizon} sessions until {target_session}",
+        horizon=run.horizon,
+        target_session=day(run.target_session),
+    )
     return PortfolioView(
         findings=found,
         found_at=found_at,
-        title=f"As of {day(run.as_of_session)}, {until}, {start}",
+        title=tr(
+            "As of {as_of_session}, {until}, {start}",
+            as_of_session=day(run.as_of_session),
+            until=until,
+            start=start,
+        ),
         limits=_limits(run),
         stale=stale,
         methods=tuple(_method(suggestion, found.weights) for suggestion in found.suggestions),
@@ -140,15 +160,18 @@ def _limits(run: PortfolioRun) -> str:
     most = [
         f"{percent(limit, 0)} {of}"
         for limit, of in (
-            (run.max_weight, "of one ticker"), (run.max_sector, "of one sector"),
+            (run.max_weight, tr("of one ticker")), (run.max_sector, tr("of one sector")),
             (run.max_turnover, "exchanged"),
         )
         if limit < 1.0
     ]  # fmt: skip
-    within = f"At most {', '.join(most)}. " if most else ""
-    return (
-        f"{within}Costs of {run.cost * 1e4:g} bp (hundredths of a percent) a side; changes "
-        f"below {percent(run.min_trade)} are left undone. Nothing is sold short."
+    within = tr("At most {most}. ", most=", ".join(most)) if most else ""
+    return tr(
+        "{within}Costs of {cost} bp (hundredths of a percent) a side; changes "
+        "below {min_trade} are left undone. Nothing is sold short.",
+        within=within,
+        cost=f"{run.cost * 10000.0:g}",
+        min_trade=percent(run.min_trade),
     )
 
 
@@ -157,7 +180,7 @@ def _method(suggestion: PortfolioSuggestion, weights: Sequence[SuggestedWeight])
     shown = [row for row in mine if row.weight > 0 or row.current > 0]
     return MethodView(
         method=suggestion.method,
-        name=METHOD_NAMES[suggestion.method],
+        name=tr(METHOD_NAMES[suggestion.method]),
         sentence=suggestion.sentence,
         weights=tuple(mine),
         cells=tuple(
@@ -174,9 +197,9 @@ def _method(suggestion: PortfolioSuggestion, weights: Sequence[SuggestedWeight])
 
 
 def _method_cells(suggestion: PortfolioSuggestion) -> tuple[str, ...]:
-    beats = {None: "not seen", True: "yes", False: "no"}[suggestion.beats_equal_weight]
+    beats = {None: tr("not seen"), True: tr("yes"), False: tr("no")}[suggestion.beats_equal_weight]
     return (
-        METHOD_NAMES[suggestion.method],
+        tr(METHOD_NAMES[suggestion.method]),
         percent(suggestion.cvar),
         percent(suggestion.volatility),
         f"{suggestion.names:.1f}",
@@ -190,16 +213,21 @@ def _method_cells(suggestion: PortfolioSuggestion) -> tuple[str, ...]:
 def _walk_title(found: PortfolioFindings) -> str:
     run = found.run
     if not found.walk:
-        return f"The past was not walked: {run.walk_note}."
-    title = (
-        f"Walked from {day(run.walk_first)} to {day(run.walk_last)}, {run.walk_decisions} decisions, each "
-        f"traded at the next close, after {run.cost * 1e4:g} bp a side. These stocks are those that are "
-        "left today: all figures are flattered by that, 1/N as well."
+        return tr("The past was not walked: {walk_note}.", walk_note=run.walk_note)
+    title = tr(
+        "Walked from {walk_first} to {walk_last}, {walk_decisions} decisions, each "
+        "traded at the next close, after {cost} bp a side. These stocks are those that are "
+        "left today: all figures are flattered by that, 1/N as well.",
+        walk_first=day(run.walk_first),
+        walk_last=day(run.walk_last),
+        walk_decisions=run.walk_decisions,
+        cost=f"{run.cost * 10000.0:g}",
     )
     if run.overfitting is not None:
-        title += (
-            f" Of all ways to split that time in two, the best of one half was among the worse in the "
-            f"other in {percent(run.overfitting, 0)}."
+        title += tr(
+            " Of all ways to split that time in two, the best of one half was among the worse in the "
+            "other in {overfitting}.",
+            overfitting=percent(run.overfitting, 0),
         )
     return title
 
@@ -207,9 +235,9 @@ def _walk_title(found: PortfolioFindings) -> str:
 def _walk_cells(score: WalkScore) -> tuple[str, ...]:
     apart = "–"
     if math.isfinite(score.sharpe_low):
-        apart = f"{_signed(score.sharpe_low)} to {_signed(score.sharpe_high)}"
+        apart = tr("{low} to {high}", low=_signed(score.sharpe_low), high=_signed(score.sharpe_high))
     return (
-        METHOD_NAMES[score.strategy],
+        tr(METHOD_NAMES[score.strategy]),
         percent(score.yearly_return, signed=True),
         percent(score.volatility),
         f"{score.sharpe:.2f}",

@@ -23,10 +23,11 @@ from desktop_app.words import count, day, percent
 from fusion_model.evaluation.standard_error import hac_standard_error, lags_of
 from fusion_model.findings import FUSION_MODEL, HORIZONS, QUANTILE_LEVELS, ScoreRow
 from fusion_model.store import load_first_forecasts, load_scores
+from resources.language import tr
 
 FloatArray = NDArray[np.float64]
 
-KINDS = {"live": "Live", "afterwards": "Made afterwards", "all": "All"}
+KINDS = {"live": tr("Live"), "afterwards": tr("Made afterwards"), "all": tr("All")}
 PROMISES = ((0.25, 0.75, 0.5), (0.10, 0.90, 0.8), (0.05, 0.95, 0.9), (0.025, 0.975, 0.95))
 DECILES = tuple(i / 10 for i in range(11))
 FEW_SESSIONS = 30  # below it, how sure a share is cannot be said
@@ -139,7 +140,7 @@ def load_track_figures(db: sqlite3.Connection) -> TrackFigures:
         counts={kind: len(rows) for kind, rows in kinds.items()},
         skills=skills(own),
         scored=_scored(own),
-        as_of=f"Prices through {day(as_of)}" if as_of else "",
+        as_of=tr("Prices through {as_of}", as_of=day(as_of)) if as_of else "",
     )
 
 
@@ -221,21 +222,26 @@ def skills(own: Sequence[ScoreRow]) -> tuple[Skill, ...]:
 
 def headline(cuts: Mapping[tuple[str, int], Cut]) -> str:
     """Say in plain words how good the ranges were, and on what kind of forecasts that was seen."""
-    for kind, said in (("live", "forecasts made live"), ("afterwards", "forecasts made afterwards")):
+    for kind, said in (("live", tr("forecasts made live")), ("afterwards", tr("forecasts made afterwards"))):
         known = [cuts[kind, horizon] for horizon in HORIZONS if cuts[kind, horizon].forecasts]
         if not known:
             continue
         held = ", ".join(
-            f"{percent(_nine_in_ten(one), 0)} at {count(one.horizon, 'session')}" for one in known
+            tr(
+                "{nine_in_ten} at {count}",
+                nine_in_ten=percent(_nine_in_ten(one), 0),
+                count=count(one.horizon, "session"),
+            )
+            for one in known
         )
-        text = f"Of {said}, the ranges that promise nine in ten held {held}."
+        text = tr("Of {said}, the ranges that promise nine in ten held {held}.", said=said, held=held)
         if kind == "afterwards":
-            text += (
+            text += tr(
                 " None was live yet: they were made later for past closes, by a model that knew nothing "
                 "later than each close. Every Refresh from now on adds live ones."
             )
         return text
-    return (
+    return tr(
         "No forecast has met its day yet. The first is checked after the next session; until then a backtest "
         "tells how such forecasts would have done."
     )
@@ -248,25 +254,33 @@ def _nine_in_ten(one: Cut) -> float:
 
 def _sentence(rows: Outcomes, sessions: int, horizon: int, lags: int, place: NDArray[np.intp]) -> str:
     if not len(rows):
-        return "No such forecast has met its day yet."
+        return tr("No such forecast has met its day yet.")
     inside = _inside(rows, 0.05, 0.95)
     share, unsure = _share(inside, place, sessions, lags)
     first, last = min(rows.session), max(rows.session)
-    text = (
-        f"{count(len(rows), 'forecast')} {count(horizon, 'session')} ahead, made at "
-        f"{count(sessions, 'close')} from {day(str(first))} to {day(str(last))}: the ranges of nine in ten "
-        f"held {percent(share, 1)}"
+    text = tr(
+        "{forecasts} {sessions} ahead, made at "
+        "{closes} from {first} to {last}: the ranges of nine in ten "
+        "held {share}",
+        forecasts=count(len(rows), "forecast"),
+        sessions=count(horizon, "session"),
+        closes=count(sessions, "close"),
+        first=day(str(first)),
+        last=day(str(last)),
+        share=percent(share, 1),
     )
     if math.isnan(unsure):
-        return text + f". Too few sessions (under {FEW_SESSIONS}) to say how sure that is."
+        return text + tr(". Too few sessions (under {few}) to say how sure that is.", few=FEW_SESSIONS)
     verdict = (
-        "which fits the promise"
+        tr("which fits the promise")
         if abs(share - 0.9) <= unsure
-        else "more than promised: too wide"
+        else tr("more than promised: too wide")
         if share > 0.9
-        else "less than promised: too narrow"
+        else tr("less than promised: too narrow")
     )
-    return f"{text}, give or take {percent(unsure, 1)}, {verdict}."
+    return tr(
+        "{text}, give or take {unsure}, {verdict}.", text=text, unsure=percent(unsure, 1), verdict=verdict
+    )
 
 
 def _share(hits: NDArray[np.bool_], place: NDArray[np.intp], sessions: int, lags: int) -> tuple[float, float]:
@@ -319,12 +333,14 @@ def _held(rows: Outcomes, names: NDArray[np.str_]) -> tuple[HeldRow, ...]:
 
 def _scored(own: Sequence[ScoreRow]) -> str:
     if not own:
-        return (
+        return tr(
             "Not compared with simpler methods yet: “barograph backtest” and “barograph scorecard” do that "
             "on the stored record."
         )
     first, last = min(row.first_session for row in own), max(row.last_session for row in own)
-    return (
-        f"From a backtest of {day(first)} to {day(last)}: error (pinball loss) saved beside each simpler "
-        "method, with its 95 % interval. An interval across zero tells no difference."
+    return tr(
+        "From a backtest of {first} to {last}: error (pinball loss) saved beside each simpler "
+        "method, with its 95 % interval. An interval across zero tells no difference.",
+        first=day(first),
+        last=day(last),
     )

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 from desktop_app.words import count, day, odds, percent
 from fusion_model.findings import FUSION_MODEL, ScoreRow
+from resources.language import tr
 
 BASELINE_NAMES = {
-    "persistence_ewma": "no change with recent volatility",
-    "historical_simulation": "historical simulation",
-    "ewma_fhs": "filtered historical simulation",
-    "gjr_garch_t": "GJR-GARCH-t",
-    "gjr_garch_fhs": "GJR-GARCH with filtered historical simulation",
-    "lightgbm_quantiles": "LightGBM quantiles",
+    "persistence_ewma": tr("no change with recent volatility"),
+    "historical_simulation": tr("historical simulation"),
+    "ewma_fhs": tr("filtered historical simulation"),
+    "gjr_garch_t": tr("GJR-GARCH-t"),
+    "gjr_garch_fhs": tr("GJR-GARCH with filtered historical simulation"),
+    "lightgbm_quantiles": tr("LightGBM quantiles"),
 }
 CLEAR_DIFFERENCE = 2.0  # |t| of the Diebold-Mariano test; below it two methods cannot be told apart
 PROMISED = ("50 %", "80 %", "90 %", "95 %")
@@ -52,14 +53,19 @@ def track_record(scores: Sequence[ScoreRow]) -> TrackRecord:
     skilled = frozenset(row.horizon for row in by_horizon.values() if row.direction_mcc_low > 0)
     direction = _direction(list(by_horizon.values()), skilled)
     if not own:
-        return TrackRecord(direction, skilled, "How good its ranges were has not been measured yet.")
+        return TrackRecord(direction, skilled, tr("How good its ranges were has not been measured yet."))
     most = count(max(row.forecasts for row in own), "forecast")
     first, last = min(row.first_session for row in own), max(row.last_session for row in own)
     return TrackRecord(
         direction=direction,
         skilled=skilled,
-        span=f"Up to {most} a horizon, of {day(first)} to {day(last)}, were checked against "
-        "what came. A range is right when it holds as often as it promises:",
+        span=tr(
+            "Up to {most} a horizon, of {first} to {last}, were checked against "
+            "what came. A range is right when it holds as often as it promises:",
+            most=most,
+            first=day(first),
+            last=day(last),
+        ),
         rows=tuple(_row(row) for row in by_horizon.values()),
         kept=_kept([row.coverage_90 for row in by_horizon.values()]),
         rivals=_rivals(own),
@@ -75,58 +81,74 @@ def _kept(coverages: Sequence[float]) -> str:
     """Say whether the ranges of 90 % were too wide or too narrow."""
     off = [round(coverage - 0.9, 6) for coverage in coverages]
     if all(abs(one) <= AS_PROMISED for one in off):
-        return "The 90 % ranges kept their promise to within two in a hundred."
+        return tr("The 90 % ranges kept their promise to within two in a hundred.")
     if min(off) >= -AS_PROMISED:
-        return "The 90 % ranges held more often than promised: they were somewhat too wide."
+        return tr("The 90 % ranges held more often than promised: they were somewhat too wide.")
     if max(off) <= AS_PROMISED:
-        return "The 90 % ranges held less often than promised: they were too narrow, so allow for more."
-    return "The 90 % ranges were too wide at some horizons and too narrow at others."
+        return tr("The 90 % ranges held less often than promised: they were too narrow, so allow for more.")
+    return tr("The 90 % ranges were too wide at some horizons and too narrow at others.")
 
 
 def _rivals(own: Sequence[ScoreRow]) -> tuple[str, ...]:
     """Return how far off the ranges were beside the hardest rival of each horizon, alike ones together."""
     measured = [row for row in own if row.baseline != row.model and not math.isnan(row.skill)]
     if not measured:
-        return ("They have not been compared with simpler methods yet.",)
+        return (tr("They have not been compared with simpler methods yet."),)
     said: dict[str, list[int]] = {}
     for horizon in dict.fromkeys(row.horizon for row in measured):
         best = min((row for row in measured if row.horizon == horizon), key=lambda row: row.skill)
         said.setdefault(_verdict(best), []).append(horizon)
-    return tuple(f"{_horizons(horizons)} ahead: {verdict}" for verdict, horizons in said.items())
+    return tuple(
+        tr("{horizons} ahead: {verdict}", horizons=_horizons(horizons), verdict=verdict)
+        for verdict, horizons in said.items()
+    )
 
 
 def _verdict(best: ScoreRow) -> str:
     name = BASELINE_NAMES.get(best.baseline, best.baseline)
     if math.isnan(best.dm_t) or abs(best.dm_t) < CLEAR_DIFFERENCE:
-        return "no clear difference from the best simpler method."
-    less = "less" if best.skill > 0 else "more"
+        return tr("no clear difference from the best simpler method.")
+    less = tr("less") if best.skill > 0 else tr("more")
     luck = odds(math.erfc(abs(best.dm_t) / math.sqrt(2)))
-    return (
-        f"{percent(abs(best.skill))} {less} error than the best simpler method ({name}). "
-        f"Odds that luck alone does as much: {luck}."
+    return tr(
+        "{skill} {less} error than the best simpler method ({name}). "
+        "Odds that luck alone does as much: {luck}.",
+        skill=percent(abs(best.skill)),
+        less=less,
+        name=name,
+        luck=luck,
     )
 
 
 def _direction(own: Sequence[ScoreRow], skilled: frozenset[int]) -> str:
     if not own:
-        return (
+        return tr(
             "Whether it foresees direction has not been measured yet, so read the ranges and not the "
             "chance of a rise. A backtest and its scorecard measure it."
         )
     if not skilled:
-        return "No directional skill shown so far: read the ranges, not the chance of a rise."
+        return tr("No directional skill shown so far: read the ranges, not the chance of a rise.")
     right = [row for row in own if row.horizon in skilled]
-    where = " and ".join(_sessions(row.horizon) for row in right)
-    hits = " and ".join(percent(row.direction_hits, 0) for row in right)
-    others = " None at the other horizons." if len(skilled) < len(own) else ""
-    return f"Direction: some skill shown at {where} ({hits} of signs right).{others}"
+    where = tr(" and ").join(_sessions(row.horizon) for row in right)
+    hits = tr(" and ").join(percent(row.direction_hits, 0) for row in right)
+    others = tr(" None at the other horizons.") if len(skilled) < len(own) else ""
+    return tr(
+        "Direction: some skill shown at {where} ({hits} of signs right).{others}",
+        where=where,
+        hits=hits,
+        others=others,
+    )
 
 
 def _horizons(horizons: Sequence[int]) -> str:
     """Say 1, 5 and 20 sessions."""
     *first, last = (str(horizon) for horizon in horizons)
-    return f"{', '.join(first)} and {last} sessions" if first else _sessions(horizons[0])
+    return (
+        tr("{first} and {last} sessions", first=", ".join(first), last=last)
+        if first
+        else _sessions(horizons[0])
+    )
 
 
 def _sessions(horizon: int) -> str:
-    return f"{horizon} session" + ("s" if horizon != 1 else "")
+    return tr("{horizon} session", horizon=horizon) + ("s" if horizon != 1 else "")

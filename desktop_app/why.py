@@ -20,34 +20,35 @@ from fusion_model.findings import QUANTILE_LEVELS, Attribution, Counterfactual, 
 from fusion_model.store import load_expected_report, load_forecasts
 from fusion_model.store import load_scores as load_scorecard
 from fusion_model.store_reasons import Reasons, load_reasons
+from resources.language import tr
 
 LATEST = "9999"  # an instant after every other
 CAUSES = {  # in the order they are told, with the noun that a sentence uses
-    "price": ("Its own moves", "its own moves"),
-    "volume": ("Trading volume", "trading volume"),
-    "indicators": ("Chart indicators", "chart indicators"),
-    "market": ("The whole market", "the whole market"),
-    "earnings": ("Earnings calendar", "the earnings calendar"),
-    "posts": ("Posts", "posts"),
-    "macro": ("Macro figures", "macro figures"),
-    "related": ("Related stocks", "related stocks"),
-    "calibration": ("Past misses and shape", "past misses"),
+    "price": (tr("Its own moves"), tr("its own moves")),
+    "volume": (tr("Trading volume"), tr("trading volume")),
+    "indicators": (tr("Chart indicators"), tr("chart indicators")),
+    "market": (tr("The whole market"), tr("the whole market")),
+    "earnings": (tr("Earnings calendar"), tr("the earnings calendar")),
+    "posts": (tr("Posts"), tr("posts")),
+    "macro": (tr("Macro figures"), tr("macro figures")),
+    "related": (tr("Related stocks"), tr("related stocks")),
+    "calibration": (tr("Past misses and shape"), tr("past misses")),
 }
 PARTS = {
-    "anchor": "recent volatility",
-    "networks": "the networks",
-    "trees": "boosted trees",
-    "gjr_garch": "GJR-GARCH",
-    "own_shape": "the stock's own shape",
-    "recent_misses": "recent misses",
+    "anchor": tr("recent volatility"),
+    "networks": tr("the networks"),
+    "trees": tr("boosted trees"),
+    "gjr_garch": tr("GJR-GARCH"),
+    "own_shape": tr("the stock's own shape"),
+    "recent_misses": tr("recent misses"),
 }
-OPTIONAL = {"posts": "posts", "macro": "macro figures", "related": "related stocks"}
+OPTIONAL = {"posts": tr("posts"), "macro": tr("macro figures"), "related": tr("related stocks")}
 AS_WIDE = 0.02  # of the width: less is called about as wide
 WORTH_TELLING = 0.015  # of the width: a cause that moves less is not named in a sentence
 MOVE_DAYS = 30  # calendar days in which the bar before a session is looked for
 CLOSE_TIE, LOOSE_TIE = 0.4, 0.2  # correlations of returns less the market's
 LOW, MEDIAN, HIGH = (QUANTILE_LEVELS.index(level) for level in (0.05, 0.5, 0.95))
-HOW_IT_IS_READ = (
+HOW_IT_IS_READ = tr(
     "Compared with an ordinary day of the stock: its own averages of the last 1,000 sessions, no report "
     "ahead. Effects multiply, and together they are the whole difference (Shapley values)."
 )
@@ -156,7 +157,11 @@ def why(
     return Why(
         ticker=reasons.ticker,
         as_of_session=reasons.as_of_session,
-        as_of=f"As of the close of {weekday(reasons.as_of_session)} {day(reasons.as_of_session)}",
+        as_of=tr(
+            "As of the close of {weekday} {as_of_session}",
+            weekday=weekday(reasons.as_of_session),
+            as_of_session=day(reasons.as_of_session),
+        ),
         model_version=reasons.model_version,
         horizons=tuple(
             _horizon(reasons, forecast, report, move, shares, longest, forecast.horizon in skilled)
@@ -171,8 +176,9 @@ def why(
 def effect_in_words(effect: float) -> str:
     """Return how much wider a range is: ``adds 60 %``, ``takes 11 %``, ``no effect``."""
     if abs(effect) < 0.005:
-        return "no effect"
-    return f"{'adds' if effect > 0 else 'takes'} {percent(abs(effect), 0)}"
+        return tr("no effect")
+    size = percent(abs(effect), 0)
+    return tr("adds {size}", size=size) if effect > 0 else tr("takes {size}", size=size)
 
 
 def _horizon(
@@ -191,10 +197,14 @@ def _horizon(
     usual = math.exp(-sum(totals.values()))
     return HorizonReasons(
         horizon=forecast.horizon,
-        title="Next session" if forecast.horizon == 1 else f"{forecast.horizon} sessions ahead",
+        title=tr("Next session")
+        if forecast.horizon == 1
+        else tr("{horizon} sessions ahead", horizon=forecast.horizon),
         headline=_headline(reasons.ticker, forecast.horizon, totals, report if expected else None),
-        now=f"Nine in ten outcomes: {_prices(close, low, high)}.",
-        ordinary=f"On an ordinary day, from this price: {_prices(close, low * usual, high * usual)}.",
+        now=tr("Nine in ten outcomes: {prices}.", prices=_prices(close, low, high)),
+        ordinary=tr(
+            "On an ordinary day, from this price: {prices}.", prices=_prices(close, low * usual, high * usual)
+        ),
         rows=tuple(
             CauseRow(
                 cause=cause,
@@ -231,24 +241,30 @@ def _rows(reasons: Reasons, horizon: int, target: str) -> list[Attribution]:
 
 def _label(cause: str, report: ExpectedReport | None) -> str:
     if cause == "earnings" and report is not None:
-        return f"Report {_expected_on(report)}"
+        return tr("Report {expected_on}", expected_on=_expected_on(report))
     return CAUSES[cause][0]
 
 
 def _expected_on(report: ExpectedReport) -> str:
-    about = "on" if report.certainty == "announced" else "around"
-    return f"expected {about} {weekday(report.report_on)} {day(report.report_on, year=False)}"
+    when = {"weekday": weekday(report.report_on), "report_on": day(report.report_on, year=False)}
+    if report.certainty == "announced":
+        return tr("expected on {weekday} {report_on}", **when)
+    return tr("expected around {weekday} {report_on}", **when)
 
 
 def _headline(ticker: str, horizon: int, totals: Mapping[str, float], report: ExpectedReport | None) -> str:
     """Say how wide a range is against an ordinary day, and what makes it so."""
     total = sum(totals.values())
-    over = "the next session" if horizon == 1 else f"{horizon} sessions"
+    over = tr("the next session") if horizon == 1 else tr("{horizon} sessions", horizon=horizon)
     if abs(math.expm1(total)) < AS_WIDE:
-        said, sign = f"is about as wide as on an ordinary day of {ticker}", 0.0
+        said, sign = tr("is about as wide as on an ordinary day of {ticker}", ticker=ticker), 0.0
     else:
-        side = "wider" if total > 0 else "narrower"
-        said = f"is {percent(abs(math.expm1(total)), 0)} {side} than on an ordinary day of {ticker}"
+        size = percent(abs(math.expm1(total)), 0)
+        said = (
+            tr("is {size} wider than on an ordinary day of {ticker}", size=size, ticker=ticker)
+            if total > 0
+            else tr("is {size} narrower than on an ordinary day of {ticker}", size=size, ticker=ticker)
+        )
         sign = math.copysign(1.0, total)
 
     def named(side: float, most: int) -> list[str]:
@@ -260,20 +276,28 @@ def _headline(ticker: str, horizon: int, totals: Mapping[str, float], report: Ex
         ]
 
     first, against = named(sign or 1.0, 2), named(-(sign or 1.0), 1)
-    sentence = f"The range of {over} {said}"
+    sentence = tr("The range of {over} {said}", over=over, said=said)
     if sign == 0.0:
         apart = [*first[:1], *against]
-        return f"{sentence}; what pulls at it most: {' and '.join(apart)}." if apart else f"{sentence}."
+        return (
+            tr(
+                "{sentence}; what pulls at it most: {apart}.",
+                sentence=sentence,
+                apart=tr(" and ").join(apart),
+            )
+            if apart
+            else f"{sentence}."
+        )
     if first:
-        sentence += f", mainly because of {' and '.join(first)}"
+        sentence += tr(", mainly because of {first}", first=tr(" and ").join(first))
     if against:
-        sentence += f"; against it: {against[0]}"
+        sentence += tr("; against it: {against}", against=against[0])
     return f"{sentence}."
 
 
 def _noun(cause: str, report: ExpectedReport | None) -> str:
     if cause == "earnings" and report is not None:
-        return f"the report {_expected_on(report)}"
+        return tr("the report {expected_on}", expected_on=_expected_on(report))
     return CAUSES[cause][1]
 
 
@@ -295,20 +319,24 @@ def _median(
 ) -> str:
     """Say what the median's distance from no change is: past drift, unless a part forecasts a direction."""
     median = forecast.quantiles[MEDIAN]
-    said = f"Half of the outcomes should end above {money(close * math.exp(median))} "
-    said += f"({percent(math.expm1(median), 2, signed=True)})."
+    said = tr(
+        "Half of the outcomes should end above {close} ({change}).",
+        close=money(close * math.exp(median)),
+        change=percent(math.expm1(median), 2, signed=True),
+    )
     drift = sum(
         row.contribution for row in _rows(reasons, forecast.horizon, "median") if row.cause == "drift"
     )
     swing = sum(value for cause, value in totals.items() if cause != "calibration")
     if abs(median - drift * math.exp(swing)) > 1e-5:
-        said += " Part of that distance is a direction that the model reads out of the day."
+        said += tr(" Part of that distance is a direction that the model reads out of the day.")
     else:
-        said += (
+        said += tr(
             " That distance from no change is where the outcomes of all stocks lay before, times how far "
-            f"this one swings: no view on {reasons.ticker}."
+            "this one swings: no view on {ticker}.",
+            ticker=reasons.ticker,
         )
-    return said if skilled else f"{said} The model has shown no skill in direction."
+    return said if skilled else tr("{said} The model has shown no skill in direction.", said=said)
 
 
 def _otherwise(
@@ -318,19 +346,29 @@ def _otherwise(
     size = "" if math.isnan(move) else f" ({percent(math.expm1(move), signed=True)})"
     on = f"{weekday(forecast.as_of_session)} {day(forecast.as_of_session, year=False)}"
     if one.change == "no_move":
-        begin = f"Had the move of {on}{size} not happened"
+        begin = tr("Had the move of {on}{size} not happened", on=on, size=size)
     elif one.change == "neutral_posts":
-        begin = "With neutral posts"
+        begin = tr("With neutral posts")
     elif report is not None and report.reaction_session:
-        begin = f"Without the report {_expected_on(report)}"
+        begin = tr("Without the report {expected_on}", expected_on=_expected_on(report))
     else:
-        begin = "Without an expected report"
+        begin = tr("Without an expected report")
     ratio = (one.q95 - one.q05) / (forecast.quantiles[HIGH] - forecast.quantiles[LOW]) - 1.0
-    over = "next session's" if forecast.horizon == 1 else f"{forecast.horizon}-session"
-    said = f"{begin}, the {over} range would be {_prices(close, one.q05, one.q95)}"
+    over = (
+        tr("next session's") if forecast.horizon == 1 else tr("{horizon}-session", horizon=forecast.horizon)
+    )
+    said = tr(
+        "{begin}, the {over} range would be {prices}",
+        begin=begin,
+        over=over,
+        prices=_prices(close, one.q05, one.q95),
+    )
     if abs(ratio) < 0.005:
-        return f"{said}: as wide as it is."
-    return f"{said}: {percent(abs(ratio), 0)} {'wider' if ratio > 0 else 'narrower'}."
+        return tr("{said}: as wide as it is.", said=said)
+    size = percent(abs(ratio), 0)
+    if ratio > 0:
+        return tr("{said}: {size} wider.", said=said, size=size)
+    return tr("{said}: {size} narrower.", said=said, size=size)
 
 
 def _not_read(reasons: Reasons) -> str:
@@ -338,37 +376,44 @@ def _not_read(reasons: Reasons) -> str:
     missing = [name for cause, name in OPTIONAL.items() if cause not in read]
     said = ""
     if missing:
-        listed = missing[0] if len(missing) == 1 else f"{', '.join(missing[:-1])} or {missing[-1]}"
-        said = f"The model does not read {listed}: they moved nothing."
+        listed = (
+            missing[0]
+            if len(missing) == 1
+            else tr("{missing} or {last}", missing=", ".join(missing[:-1]), last=missing[-1])
+        )
+        said = tr("The model does not read {listed}: they moved nothing.", listed=listed)
     if "earnings" not in read:
-        said = f"{said} No earnings calendar was stored: reports are left out.".strip()
+        said = tr("{said} No earnings calendar was stored: reports are left out.", said=said).strip()
     return said
 
 
 def _neighbours_heading(reasons: Reasons) -> str:
     if not reasons.related:
-        return f"No stored stock moves with {reasons.ticker} beyond what the market does."
+        return tr("No stored stock moves with {ticker} beyond what the market does.", ticker=reasons.ticker)
     if any(near.attention is not None for near in reasons.related):
-        return "Related stocks, and how strongly the model reads each"
-    return "Stocks that move with it beyond the market; the model does not read them"
+        return tr("Related stocks, and how strongly the model reads each")
+    return tr("Stocks that move with it beyond the market; the model does not read them")
 
 
 def _neighbours(reasons: Reasons) -> list[NeighbourRow]:
     rows = []
     for near in reasons.related:
-        tie = (
-            "close"
-            if near.correlation >= CLOSE_TIE
-            else "loose"
-            if near.correlation >= LOOSE_TIE
-            else "faint"
+        correlation = f"{near.correlation:.2f}"
+        if near.correlation >= CLOSE_TIE:
+            facts = [tr("close (correlation {correlation})", correlation=correlation)]
+        elif near.correlation >= LOOSE_TIE:
+            facts = [tr("loose (correlation {correlation})", correlation=correlation)]
+        else:
+            facts = [tr("faint (correlation {correlation})", correlation=correlation)]
+        facts += [tr("same sector")] if near.same_sector else []
+        facts += (
+            [tr("{co_mention} of posts name both", co_mention=percent(near.co_mention, 0))]
+            if near.co_mention >= 0.005
+            else []
         )
-        facts = [f"{tie} (correlation {near.correlation:.2f})"]
-        facts += ["same sector"] if near.same_sector else []
-        facts += [f"{percent(near.co_mention, 0)} of posts name both"] if near.co_mention >= 0.005 else []
         strength = max(near.correlation, 0.0) if near.attention is None else near.attention
         if near.attention is not None:
-            facts.insert(0, f"read with {percent(near.attention, 0)}")
+            facts.insert(0, tr("read with {attention}", attention=percent(near.attention, 0)))
         rows.append(NeighbourRow(near.neighbour, min(strength, 1.0), ", ".join(facts)))
     return rows
 

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from fusion_model.findings import QUANTILE_LEVELS, ExpectedReport
+from resources.language import mark, tr, tr_many
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = (
+    mark("Jan"), mark("Feb"), mark("Mar"), mark("Apr"), mark("May"), mark("Jun"),
+    mark("Jul"), mark("Aug"), mark("Sep"), mark("Oct"), mark("Nov"), mark("Dec"),
+)  # fmt: skip
+WEEKDAYS = (
+    mark("Mon"), mark("Tue"), mark("Wed"), mark("Thu"), mark("Fri"), mark("Sat"), mark("Sun"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def money(amount: float) -> str:
 
 def money_range(low: float, high: float) -> str:
     """Return two amounts with the word between them."""
-    return f"{money(low)} to {money(high)}"
+    return tr("{low} to {high}", low=money(low), high=money(high))
 
 
 def percent(fraction: float, digits: int = 1, *, signed: bool = False) -> str:
@@ -75,20 +82,25 @@ def percent(fraction: float, digits: int = 1, *, signed: bool = False) -> str:
     return f"−{text}" if fraction < 0 else f"+{text}" if signed else text
 
 
+def month(on: str) -> str:
+    """Return the short name of an ISO date's month."""
+    return tr(MONTHS[int(on[5:7]) - 1])
+
+
 def day(on: str, *, year: bool = True) -> str:
     """Return an ISO date or instant as ``20 Apr 2021``."""
-    text = f"{int(on[8:10])} {MONTHS[int(on[5:7]) - 1]}"
+    text = f"{int(on[8:10])} {month(on)}"
     return f"{text} {on[:4]}" if year else text
 
 
 def weekday(on: str) -> str:
     """Return the short name of an ISO date's weekday."""
-    return date.fromisoformat(on[:10]).strftime("%a")
+    return tr(WEEKDAYS[date.fromisoformat(on[:10]).weekday()])
 
 
 def count(number: float, noun: str, plural: str = "") -> str:
     """Return ``1 post`` or ``1,204 posts``."""
-    return f"{number:,.0f} {noun if number == 1 else plural or noun + 's'}"
+    return f"{number:,.0f} {tr_many(noun, plural or noun + 's', number)}"
 
 
 def short_count(number: float) -> str:
@@ -99,25 +111,32 @@ def short_count(number: float) -> str:
     return f"{number:.0f}"
 
 
+def side_in_words(side: str) -> str:
+    """Return which way an order goes: ``buy`` or ``sell``."""
+    return tr("buy") if side == "buy" else tr("sell")
+
+
 def odds(p_value: float) -> str:
     """Return how improbable a session was: ``1 in 4,000``."""
     if p_value <= 0:
-        return "never seen before"
+        return tr("never seen before")
     times = 1 / p_value
     if times > 1e6:
-        return "below 1 in a million"
+        return tr("below 1 in a million")
     digits = 10 ** max(0, math.floor(math.log10(times)) - 1)
-    return f"1 in {round(times / digits) * digits:,.0f}"
+    return tr("1 in {times}", times=f"{round(times / digits) * digits:,.0f}")
 
 
 def age(then: str, now: str) -> str:
     """Return how long ago an ISO date or instant was, in the unit a person would use."""
     days = (date.fromisoformat(now[:10]) - date.fromisoformat(then[:10])).days
     if days <= 0:
-        return "today"
+        return tr("today")
     if days < 60:
-        return "yesterday" if days == 1 else f"{days} days ago"
-    return f"{days // 30} months ago" if days < 730 else f"{days // 365} years ago"
+        return tr("yesterday") if days == 1 else tr("{days} days ago", days=days)
+    return (
+        tr("{days} months ago", days=days // 30) if days < 730 else tr("{days} years ago", days=days // 365)
+    )
 
 
 def forecast_in_words(
@@ -145,9 +164,16 @@ def forecast_in_words(
     first = min(forecasts, key=lambda forecast: forecast.horizon)
     return ForecastWords(
         headline=(
-            f"At the close of {weekday(first.target_session)}, {day(first.target_session, year=False)}, "
-            f"{ticker} should stand between {money(first.price_at(0.05))} and "
-            f"{money(first.price_at(0.95))}, nine times out of ten."
+            tr(
+                "At the close of {weekday}, {session}, "
+                "{ticker} should stand between {low} and "
+                "{high}, nine times out of ten.",
+                weekday=weekday(first.target_session),
+                session=day(first.target_session, year=False),
+                ticker=ticker,
+                low=money(first.price_at(0.05)),
+                high=money(first.price_at(0.95)),
+            )
         ),
         as_of=_as_of(first, last_session),
         stale=last_session > first.as_of_session,
@@ -164,29 +190,45 @@ def next_report(report: ExpectedReport | None) -> str:
     if report is None:
         return ""
     if report.certainty == "unknown":
-        return "When the next earnings report comes is not known: ranges leave it out."
+        return tr("When the next earnings report comes is not known: ranges leave it out.")
     if report.certainty == "expected":
-        return (
-            f"The next earnings report is expected around {day(report.report_on)} (a quarter after the last "
-            "one); its date was not announced yet."
+        return tr(
+            "The next earnings report is expected around {report_on} (a quarter after the last "
+            "one); its date was not announced yet.",
+            report_on=day(report.report_on),
         )
-    return f"Earnings report announced for {report_day(report.report_on, report.time_of_day)}."
+    return tr(
+        "Earnings report announced for {report_day}.",
+        report_day=report_day(report.report_on, report.time_of_day),
+    )
 
 
 def report_day(report_on: str, time_of_day: str) -> str:
     """Return the date of a report with its place in the trading day, as far as that is told."""
-    return day(report_on) + {"pre": ", before the open", "post": ", after the close"}.get(time_of_day, "")
+    return day(report_on) + {"pre": tr(", before the open"), "post": tr(", after the close")}.get(
+        time_of_day, ""
+    )
 
 
 def _as_of(forecast: PriceForecast, last_session: str) -> str:
-    said = f"Made from what was known at the close of {day(forecast.as_of_session)}"
+    said = tr(
+        "Made from what was known at the close of {as_of_session}", as_of_session=day(forecast.as_of_session)
+    )
     if last_session > forecast.as_of_session:
-        return f"{said}. Newer prices are stored (through {day(last_session)}): press Refresh."
+        return tr(
+            "{said}. Newer prices are stored (through {last_session}): press Refresh.",
+            said=said,
+            last_session=day(last_session),
+        )
     return f"{said} ({money(forecast.last_close)})."
 
 
 def _horizon(forecast: PriceForecast, skilled: Collection[int]) -> HorizonWords:
-    title = "Next session" if forecast.horizon == 1 else f"{forecast.horizon} sessions ahead"
+    title = (
+        tr("Next session")
+        if forecast.horizon == 1
+        else tr("{horizon} sessions ahead", horizon=forecast.horizon)
+    )
     move = forecast.price_at(0.50) / forecast.last_close - 1
     return HorizonWords(
         horizon=forecast.horizon,
@@ -201,8 +243,12 @@ def _horizon(forecast: PriceForecast, skilled: Collection[int]) -> HorizonWords:
 
 
 def _notes(forecast: PriceForecast) -> tuple[str, ...]:
-    posts = f"Posts were read by {forecast.scorer}." if forecast.scorer else "No posts were read for it."
+    posts = (
+        tr("Posts were read by {scorer}.", scorer=forecast.scorer)
+        if forecast.scorer
+        else tr("No posts were read for it.")
+    )
     return (
-        "Ranges include dividends paid until then. They are chances, not advice.",
-        f"{posts} Model {forecast.model_version}.",
+        tr("Ranges include dividends paid until then. They are chances, not advice."),
+        tr("{posts} Model {model_version}.", posts=posts, model_version=forecast.model_version),
     )

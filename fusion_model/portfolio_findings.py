@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from resources.language import mark
+
 MIN_CVAR, HRP, EQUAL_RISK, MAX_DIVERSIFICATION, EQUAL_WEIGHT = METHODS = (
     "min_cvar", "hierarchical_risk_parity", "equal_risk", "max_diversification", "equal_weight",
 )  # fmt: skip
 HOLD = "buy_and_hold"  # a strategy of walks alone
 METHOD_NAMES = {
-    MIN_CVAR: "Minimum CVaR",
-    HRP: "Hierarchical risk parity",
-    EQUAL_RISK: "Equal risk",
-    MAX_DIVERSIFICATION: "Maximum diversification",
-    EQUAL_WEIGHT: "Equal weights (1/N)",
-    HOLD: "Buy and hold",
+    MIN_CVAR: mark("Minimum CVaR"),
+    HRP: mark("Hierarchical risk parity"),
+    EQUAL_RISK: mark("Equal risk"),
+    MAX_DIVERSIFICATION: mark("Maximum diversification"),
+    EQUAL_WEIGHT: mark("Equal weights (1/N)"),
+    HOLD: mark("Buy and hold"),
 }
 TRADING, ASSUMED = "trading", "assumed"  # kinds of frontier
 

@@ -27,20 +27,25 @@ from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.workers import Read
 from desktop_app.words import count, day
 from fusion_model.findings import MARKET
+from resources.language import tr
 
-NOTHING = (
+NOTHING = tr(
     "A session is listed here when it was improbable under what was expected of it, and hardly chance among "
     "all that are watched. Refresh judges the newest session."
 )
 COLUMNS = (
-    Column[Alert]("Session", lambda alert: day(alert.session)),
-    Column[Alert]("Ticker", name_of),
-    Column[Alert]("What happened", lambda alert: alert.reason, tooltip=in_full, stretch=True),
-    Column[Alert]("Most unusual", lambda alert: alert.measure_name),
-    Column[Alert]("As rare as", lambda alert: alert.odds or "–", right=True),
+    Column[Alert](tr("Session"), lambda alert: day(alert.session)),
+    Column[Alert](tr("Ticker"), name_of),
+    Column[Alert](tr("What happened"), lambda alert: alert.reason, tooltip=in_full, stretch=True),
+    Column[Alert](tr("Most unusual"), lambda alert: alert.measure_name),
+    Column[Alert](tr("As rare as"), lambda alert: alert.odds or "–", right=True),
     Column[Alert](
-        "State",
-        lambda alert: (f"seen: {alert.note}" if alert.note else "seen") if alert.acknowledged else "not seen",
+        tr("State"),
+        lambda alert: (
+            (tr("seen: {note}", note=alert.note) if alert.note else tr("seen"))
+            if alert.acknowledged
+            else tr("not seen")
+        ),
         tooltip=lambda alert: alert.note,
     ),
 )
@@ -49,8 +54,8 @@ COLUMNS = (
 class AlertsPage(Page):
     """The alerts, newest first; the chosen one in full below them, with the line to acknowledge it."""
 
-    title = "Alerts"
-    lead = (
+    title = tr("Alerts")
+    lead = tr(
         "Sessions that were improbable under what was expected of them: by move, range, volume, related "
         "stocks, number and tone of posts together. Enter or a double click shows one on the chart."
     )
@@ -59,13 +64,13 @@ class AlertsPage(Page):
         super().__init__(desk)
         self.view = AlertsView()
         self.model = RecordModel(COLUMNS)
-        self.table = table_of(self.model, "Alerts")
+        self.table = table_of(self.model, tr("Alerts"))
         self.table.selectionModel().currentRowChanged.connect(self._choose)
         self.table.activated.connect(self.show_on_chart)
         self.headline, self.budget = label("", "figure", wrap=True), label("", "muted", wrap=True)
         self.none = label("", "muted", wrap=True)
         self.which = QComboBox()
-        self.which.setAccessibleName("Which alerts to show")
+        self.which.setAccessibleName(tr("Which alerts to show"))
         for name, title in SHOWN.items():
             self.which.addItem(title, name)
         self.which.setCurrentIndex(self.which.findData("all"))
@@ -87,19 +92,19 @@ class AlertsPage(Page):
         layout.addWidget(split, 1)
         self.rules = RulesPanel(desk)
         self.tabs = QTabWidget()
-        self.tabs.addTab(unusual, "What was unusual")
-        self.tabs.addTab(self.rules, "My rules")
+        self.tabs.addTab(unusual, tr("What was unusual"))
+        self.tabs.addTab(self.rules, tr("My rules"))
         page_layout(self).addWidget(self.tabs)
         self._enable()
 
     def _detail(self) -> QFrame:
         self.detail = label("", wrap=True)
         self.detail.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.detail.setAccessibleName("The chosen alert in full")
+        self.detail.setAccessibleName(tr("The chosen alert in full"))
         self.note = QLineEdit()
-        self.note.setPlaceholderText("Note (optional)")
-        self.note.setAccessibleName("Note on the alert")
-        self._seen, self._chart = QPushButton("Mark as seen"), QPushButton("Show on the chart")
+        self.note.setPlaceholderText(tr("Note (optional)"))
+        self.note.setAccessibleName(tr("Note on the alert"))
+        self._seen, self._chart = QPushButton(tr("Mark as seen")), QPushButton(tr("Show on the chart"))
         self._seen.clicked.connect(self.acknowledge)
         self._chart.clicked.connect(self.show_on_chart)
         self.note.returnPressed.connect(self.acknowledge)
@@ -121,7 +126,7 @@ class AlertsPage(Page):
         self.view = rows
         self.headline.setText(rows.headline)
         self.budget.setText(rows.budget)
-        self.show_as_of(f"As of {day(rows.session)}" if rows.session else "")
+        self.show_as_of(tr("As of {session}", session=day(rows.session)) if rows.session else "")
         self.rules.show_rules(rows.rules, self.desk.overview.tickers)
         self._filter()
 
@@ -151,7 +156,9 @@ class AlertsPage(Page):
         self.model.show_rows(alerts)
         hidden = len(self.view.alerts) - len(alerts)
         self.none.setText(
-            f"{count(hidden, 'alert')} not shown: choose “{SHOWN['all']}”." if hidden else NOTHING
+            tr("{count} not shown: choose “{choice}”.", count=count(hidden, "alert"), choice=SHOWN["all"])
+            if hidden
+            else NOTHING
         )
         self.none.setVisible(not alerts)
         keys = [(alert.ticker, alert.session, alert.measure) for alert in alerts]
@@ -166,7 +173,9 @@ class AlertsPage(Page):
     def _choose(self) -> None:
         alert = self._current()
         self._enable()
-        self.detail.setText(in_full(alert) if alert is not None else "Choose an alert to read it in full.")
+        self.detail.setText(
+            in_full(alert) if alert is not None else tr("Choose an alert to read it in full.")
+        )
         self.note.setText(alert.note if alert is not None else "")
 
     def _enable(self) -> None:

@@ -26,6 +26,7 @@ from desktop_app.overlays import INDICATORS
 from desktop_app.pointer import chart_in_words, describe_bar, describe_price, happened_near
 from desktop_app.snapshot import Snapshot, legend, strip_note
 from desktop_app.words import day, money, percent
+from resources.language import tr
 
 RANGES: tuple[tuple[str, int | None], ...] = (
     ("1M", 21),
@@ -33,7 +34,7 @@ RANGES: tuple[tuple[str, int | None], ...] = (
     ("6M", 126),
     ("1Y", 252),
     ("5Y", 1260),
-    ("All", None),
+    (tr("All"), None),
 )
 FIRST_RANGE = "6M"
 
@@ -55,7 +56,7 @@ class ChartPanel(QFrame):
         self.chart.day_clicked.connect(self.day_chosen)
         self.chart.hovered.connect(self._describe)
         self.chart.detail_changed.connect(self._note_detail)
-        self.empty = EmptyState("Reading …", "")
+        self.empty = EmptyState(tr("Reading …"), "")
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self._page(theme))
@@ -93,9 +94,9 @@ class ChartPanel(QFrame):
         return page
 
     def _show_button(self) -> QPushButton:
-        button = QPushButton("Show ▾")
+        button = QPushButton(tr("Show ▾"))
         button.setProperty("role", "range")
-        button.setAccessibleName("Show on the chart")
+        button.setAccessibleName(tr("Show on the chart"))
         menu = QMenu(button)
         self._kinds: dict[str, QAction] = {}
         for kind, (sign, name) in MARK_KINDS.items():
@@ -110,8 +111,8 @@ class ChartPanel(QFrame):
         self._lines: dict[str, QAction] = {
             name: self._line_action(menu, title) for name, title in INDICATORS.items()
         }
-        macro = menu.addMenu("Macro series")
-        self.as_known = self._line_action(macro, "As known on each day")
+        macro = menu.addMenu(tr("Macro series"))
+        self.as_known = self._line_action(macro, tr("As known on each day"))
         self.as_known.setChecked(True)
         macro.addSeparator()
         for series in self._macro_series:
@@ -157,15 +158,15 @@ class ChartPanel(QFrame):
             button.setProperty("role", "range")
             button.setCheckable(True)
             button.setChecked(name == FIRST_RANGE)
-            button.setAccessibleName(f"Show {'everything' if sessions is None else name}")
+            button.setAccessibleName(tr("Show {range}", range=tr("everything") if sessions is None else name))
             button.clicked.connect(lambda _=False, chosen=sessions: self._show_range(chosen))
             self._ranges.addButton(button)
             row.addWidget(button)
-        self.logarithmic = QPushButton("Log")
+        self.logarithmic = QPushButton(tr("Log"))
         self.logarithmic.setProperty("role", "range")
         self.logarithmic.setCheckable(True)
-        self.logarithmic.setAccessibleName("Logarithmic scale")
-        self.logarithmic.setToolTip("Logarithmic scale: equal distances are equal percentages")
+        self.logarithmic.setAccessibleName(tr("Logarithmic scale"))
+        self.logarithmic.setToolTip(tr("Logarithmic scale: equal distances are equal percentages"))
         self.logarithmic.toggled.connect(self.chart.show_logarithmic)
         row.addWidget(self.logarithmic)
 
@@ -186,7 +187,7 @@ class ChartPanel(QFrame):
         )
         set_role(self._move, "muted" if snapshot.stale else "up" if rising else "down")
         set_role(self._close, "stale" if snapshot.stale else "title")
-        self._as_of.setText(f"{day(snapshot.session)}: stale" if snapshot.stale else "")
+        self._as_of.setText(tr("{session}: stale", session=day(snapshot.session)) if snapshot.stale else "")
         self._as_of.setVisible(snapshot.stale)
         self._stack.setCurrentIndex(1)
         self.chart.show_snapshot(snapshot)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from collectors.market_calendar import utc_now
 from desktop_app.context import LOGS
 from desktop_app.terminal import redact
+from resources.language import tr
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,13 @@ def watch_for_defects(home: Path, tell: Callable[[str], object]) -> None:
         path = report_path(home)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(report_of(error), "utf-8")
-        tell(f"A defect of ours: {kind.__name__}. A report is kept in {path}; what is stored is safe")
+        tell(
+            tr(
+                "A defect of ours: {name}. A report is kept in {path}; what is stored is safe",
+                name=kind.__name__,
+                path=path,
+            )
+        )
 
     sys.excepthook = keep
 
@@ -59,7 +66,7 @@ def offer_report(home: Path, parent: QWidget) -> QMessageBox | None:
     box = QMessageBox(
         QMessageBox.Icon.Information,
         "Barograph",
-        "Last time Barograph met a defect of its own. Its report names no key and none of your data.",
+        tr("Last time Barograph met a defect of its own. Its report names no key and none of your data."),
         QMessageBox.StandardButton.Save | QMessageBox.StandardButton.Discard,
         parent,
     )
@@ -73,7 +80,7 @@ def offer_report(home: Path, parent: QWidget) -> QMessageBox | None:
 
 def _settle(path: Path, parent: QWidget, *, save: bool) -> None:
     if save:
-        out, _ = QFileDialog.getSaveFileName(parent, "Save the report", str(Path.home() / REPORT_NAME))
+        out, _ = QFileDialog.getSaveFileName(parent, tr("Save the report"), str(Path.home() / REPORT_NAME))
         if not out:
             return
         Path(out).write_text(path.read_text("utf-8"), "utf-8")

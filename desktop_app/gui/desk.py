@@ -16,6 +16,7 @@ from desktop_app.gui.workers import LOG_LINES, Command, Read, Reader
 from desktop_app.settings import Settings, save_settings
 from desktop_app.snapshot import Overview, load_overview
 from desktop_app.store import DATABASE_NAME
+from resources.language import tr
 
 WATCH_FILE_MS = 5000  # how often to look whether another program has written the record
 
@@ -216,7 +217,10 @@ class Desk(QObject):
         if self._closed:
             return False
         if self.command.running:
-            self.say(f"{self._work_name} is still running; wait for it, or cancel it", warning=True)
+            self.say(
+                tr("{work_name} is still running; wait for it, or cancel it", work_name=self._work_name),
+                warning=True,
+            )
             return False
         self._queue = [tuple(command) for command in commands]
         self._start_next()
@@ -270,13 +274,18 @@ class Desk(QObject):
         if self._queue:
             self._start_next()
         else:
-            self._end_work(f"{self._work_name}: done")
+            self._end_work(tr("{work_name}: done", work_name=self._work_name))
 
     def _work_failed(self, problem: str) -> None:
-        self._end_work(f"{self._work_name} did not work: {problem}", warning=True)
+        self._end_work(
+            tr("{work_name} did not work: {problem}", work_name=self._work_name, problem=problem),
+            warning=True,
+        )
 
     def _work_cancelled(self) -> None:
-        self._end_work(f"{self._work_name} was cancelled; what was saved before stands")
+        self._end_work(
+            tr("{work_name} was cancelled; what was saved before stands", work_name=self._work_name)
+        )
 
     def _end_work(self, sentence: str, *, warning: bool = False) -> None:
         self._queue = []

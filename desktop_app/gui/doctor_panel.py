@@ -12,13 +12,14 @@ from desktop_app.complaint import Complaint
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.tables import Column, RecordModel, label, set_role, table_of
 from desktop_app.words import count
+from resources.language import tr
 
 COLUMNS = (
-    Column[Complaint]("Of", lambda one: one.subject),
+    Column[Complaint](tr("Of"), lambda one: one.subject),
     Column[Complaint](
-        "What is wrong", lambda one: one.sentence, tooltip=lambda one: one.sentence, stretch=True
+        tr("What is wrong"), lambda one: one.sentence, tooltip=lambda one: one.sentence, stretch=True
     ),
-    Column[Complaint]("What mends it", lambda one: one.mend, tooltip=lambda one: one.mend, stretch=True),
+    Column[Complaint](tr("What mends it"), lambda one: one.mend, tooltip=lambda one: one.mend, stretch=True),
 )
 
 
@@ -31,12 +32,12 @@ class DoctorPanel(QWidget):
         super().__init__()
         self._desk = desk
         self.asked = False
-        self.headline = label("Not examined yet.", "heading", wrap=True)
+        self.headline = label(tr("Not examined yet."), "heading", wrap=True)
         self.model = RecordModel(COLUMNS)
-        self.table = table_of(self.model, "What is wrong", wrap=True)
-        self.again, self.sources = QPushButton("Examine again"), QPushButton("… and ask the sources")
+        self.table = table_of(self.model, tr("What is wrong"), wrap=True)
+        self.again, self.sources = QPushButton(tr("Examine again")), QPushButton(tr("… and ask the sources"))
         self.sources.setToolTip(
-            "Also asks each source in use whether it can be reached; nothing else is sent"
+            tr("Also asks each source in use whether it can be reached; nothing else is sent")
         )
         self.again.clicked.connect(lambda: self.examine())
         self.sources.clicked.connect(lambda: self.examine(offline=False))
@@ -54,20 +55,20 @@ class DoctorPanel(QWidget):
         command = ("doctor", "--offline") if offline else ("doctor",)
         self.asked = self._desk.ask(command, self._show, self._tell)
         if self.asked:
-            self.headline.setText("Examining …")
+            self.headline.setText(tr("Examining …"))
             set_role(self.headline, "heading")
             self._enable(False)
 
     def _show(self, result: dict[str, Any]) -> None:
         found = [Complaint(**one) for one in result.get("complaints", [])]
         self.model.show_rows(found)
-        what = f"{count(len(found), 'thing')} to mend" if found else "Nothing to mend"
-        self.headline.setText(f"{what}, as of {utc_now()[11:16]} UTC.")
+        what = tr("{count} to mend", count=count(len(found), "thing")) if found else tr("Nothing to mend")
+        self.headline.setText(tr("{what}, as of {moment} UTC.", what=what, moment=utc_now()[11:16]))
         self._enable(True)
         self.examined.emit(dict(result.get("next_runs", {})))
 
     def _tell(self, problem: str) -> None:
-        self.headline.setText(f"The doctor could not look: {problem}")
+        self.headline.setText(tr("The doctor could not look: {problem}", problem=problem))
         set_role(self.headline, "warning")
         self._enable(True)
 

@@ -29,8 +29,9 @@ from desktop_app.secrets import save_secret
 from desktop_app.setting_words import value_of
 from desktop_app.store import open_home, ticker_of, watch
 from resources import sample_paths
+from resources.language import tr
 
-STEPS = ("1 of 3 · Prices", "2 of 3 · What else may be read", "3 of 3 · The first forecast")
+STEPS = (tr("1 of 3 · Prices"), tr("2 of 3 · What else may be read"), tr("3 of 3 · The first forecast"))
 TRAINING = (("train",), ("refresh",))
 
 
@@ -41,16 +42,16 @@ class FirstRun(QDialog):
         super().__init__(parent)
         self.desk = desk
         self._ended = False
-        self.setWindowTitle("Begin")
+        self.setWindowTitle(tr("Begin"))
         self.setModal(True)
         self.resize(620, 400)
         self.title, self.problem = label("", "title"), label("", "warning", wrap=True)
         self._steps = QStackedWidget()
         for step in (self._prices(), self._more(), self._forecast()):
             self._steps.addWidget(step)
-        self.back, self.forth = QPushButton("Back"), QPushButton("Next")
+        self.back, self.forth = QPushButton(tr("Back")), QPushButton(tr("Next"))
         self.forth.setProperty("role", "primary")
-        self.later = QPushButton("Not now")
+        self.later = QPushButton(tr("Not now"))
         self.back.clicked.connect(partial(self._turn, -1))
         self.forth.clicked.connect(partial(self._turn, 1))
         self.later.clicked.connect(self.reject)
@@ -76,14 +77,16 @@ class FirstRun(QDialog):
         step = QWidget()
         layout = QVBoxLayout(step)
         self._sources = QButtonGroup(self)
-        self.sample = QRadioButton("The embedded sample: 31 tickers through March 2021; needs no network")
-        self.files = QRadioButton("Files that I have (CSV of Yahoo, Stooq, AlphaVantage and others; zip, gz)")
-        self.yahoo = QRadioButton("Yahoo, now, for these tickers:")
+        self.sample = QRadioButton(tr("The embedded sample: 31 tickers through March 2021; needs no network"))
+        self.files = QRadioButton(
+            tr("Files that I have (CSV of Yahoo, Stooq, AlphaVantage and others; zip, gz)")
+        )
+        self.yahoo = QRadioButton(tr("Yahoo, now, for these tickers:"))
         self.folder, self.tickers = QLineEdit(), QLineEdit("AAPL, MSFT, SPY")
-        self.folder.setPlaceholderText("A folder or a file")
-        self.folder.setAccessibleName("Folder or file of prices")
-        self.tickers.setAccessibleName("Tickers to collect")
-        choose = QPushButton("Choose …")
+        self.folder.setPlaceholderText(tr("A folder or a file"))
+        self.folder.setAccessibleName(tr("Folder or file of prices"))
+        self.tickers.setAccessibleName(tr("Tickers to collect"))
+        choose = QPushButton(tr("Choose …"))
         choose.clicked.connect(self._choose_folder)
         row = QHBoxLayout()
         row.addWidget(self.folder, 1)
@@ -106,16 +109,16 @@ class FirstRun(QDialog):
         layout = QVBoxLayout(step)
         self.fred, self.contact = QLineEdit(), QLineEdit()
         self.fred.setEchoMode(QLineEdit.EchoMode.Password)
-        self.fred.setAccessibleName("FRED's key")
-        self.contact.setAccessibleName("E-mail address for the SEC")
+        self.fred.setAccessibleName(tr("FRED's key"))
+        self.contact.setAccessibleName(tr("E-mail address for the SEC"))
         layout.addWidget(
-            label("Both may stay empty; the page of settings takes them later.", "muted", wrap=True)
+            label(tr("Both may stay empty; the page of settings takes them later."), "muted", wrap=True)
         )
         layout.addWidget(
-            label("FRED's key, for macro figures (free, https://fredaccount.stlouisfed.org):", wrap=True)
+            label(tr("FRED's key, for macro figures (free, https://fredaccount.stlouisfed.org):"), wrap=True)
         )
         layout.addWidget(self.fred)
-        layout.addWidget(label("An e-mail address for the SEC, for earnings dates:", wrap=True))
+        layout.addWidget(label(tr("An e-mail address for the SEC, for earnings dates:"), wrap=True))
         layout.addWidget(self.contact)
         layout.addStretch()
         return step
@@ -125,7 +128,7 @@ class FirstRun(QDialog):
         layout = QVBoxLayout(step)
         self.plan, self.state = label("", wrap=True), label("", "muted", wrap=True)
         self.progress = QProgressBar()
-        self.progress.setAccessibleName("Progress of the first forecast")
+        self.progress.setAccessibleName(tr("Progress of the first forecast"))
         self.progress.hide()
         for widget in (self.plan, self.progress, self.state):
             layout.addWidget(widget)
@@ -133,7 +136,7 @@ class FirstRun(QDialog):
         return step
 
     def _choose_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Prices", str(Path.home()))
+        chosen = QFileDialog.getExistingDirectory(self, tr("Prices"), str(Path.home()))
         if chosen:
             self.folder.setText(chosen)
             self.files.setChecked(True)
@@ -153,11 +156,11 @@ class FirstRun(QDialog):
     def _problem(self, step: int) -> str:
         """Return what is missing in a step, else an empty text."""
         if step == 0 and self.files.isChecked() and not self.folder.text().strip():
-            return "Choose a folder or a file"
+            return tr("Choose a folder or a file")
         if step == 0 and self.files.isChecked() and not Path(self.folder.text().strip()).exists():
-            return "There is no such folder or file"
+            return tr("There is no such folder or file")
         if step == 0 and self.yahoo.isChecked() and not self._tickers():
-            return "Type at least one ticker, like AAPL"
+            return tr("Type at least one ticker, like AAPL")
         if step == 0 and self.yahoo.isChecked():
             try:
                 [ticker_of(ticker) for ticker in self._tickers()]
@@ -167,19 +170,25 @@ class FirstRun(QDialog):
             try:
                 value_of("contact", self.contact.text())
             except ValueError as error:
-                return f"E-mail address: {error}"
+                return tr("E-mail address: {error}", error=error)
         return ""
 
     def _show_step(self, step: int) -> None:
         self._steps.setCurrentIndex(step)
         self.title.setText(STEPS[step])
         self.back.setEnabled(step > 0)
-        self.forth.setText("Begin" if step == len(STEPS) - 1 else "Next")
+        self.forth.setText(tr("Begin") if step == len(STEPS) - 1 else tr("Next"))
         if step == len(STEPS) - 1:
-            deeds = ", then ".join(f"“barograph {' '.join(command)}”" for command in self.commands())
+            deeds = tr(", then ").join(
+                tr("“barograph {command}”", command=" ".join(command)) for command in self.commands()
+            )
             self.plan.setText(
-                f"This runs {deeds}. Training takes a minute or a few. Hide lets you use the window "
-                "meanwhile; Cancel in its lower right corner ends the work, and what is saved by then stays."
+                tr(
+                    "This runs {deeds}. Training takes a minute or a few. Hide lets you use the window "
+                    "meanwhile; Cancel in its lower right corner ends the work, and what is saved by then "
+                    "stays.",
+                    deeds=deeds,
+                )
             )
 
     def _tickers(self) -> list[str]:
@@ -206,7 +215,7 @@ class FirstRun(QDialog):
         if contact:
             self.desk.change_settings(replace(self.desk.settings, contact=contact))
         if key:
-            self.desk.do("keep FRED_API_KEY", lambda: save_secret("FRED_API_KEY", key), lambda _: None)
+            self.desk.do(tr("keep FRED_API_KEY"), lambda: save_secret("FRED_API_KEY", key), lambda _: None)
         if self.yahoo.isChecked():
             home, tickers, now = self.desk.home, self._tickers(), utc_now()
 
@@ -226,7 +235,7 @@ class FirstRun(QDialog):
         self.progress.setVisible(working)
         for button in (self.back, self.forth):
             button.setEnabled(not working)
-        self.later.setText("Hide" if working else "Not now")
+        self.later.setText(tr("Hide") if working else tr("Not now"))
         self._ended = not working
 
     def _show_progress(self, done: int, total: int) -> None:

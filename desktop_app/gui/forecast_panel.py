@@ -18,9 +18,15 @@ from desktop_app.snapshot import Snapshot
 from desktop_app.track_record import PROMISED, TrackRecord
 from desktop_app.words import HorizonWords
 from fusion_model.findings import HORIZONS
+from resources.language import tr
 
-STALE = "Prices are stale: what it speaks of may have come already."
-FIGURES = ("Median", "Half the time", "9 of 10 times", "Chance of a rise")
+STALE = tr("Prices are stale: what it speaks of may have come already.")
+FIGURES = _, _, NINE_OF_TEN, RISE = (
+    tr("Median"),
+    tr("Half the time"),
+    tr("9 of 10 times"),
+    tr("Chance of a rise"),
+)
 
 
 class ForecastPanel(QFrame):
@@ -32,13 +38,15 @@ class ForecastPanel(QFrame):
         super().__init__()
         self.setProperty("role", "panel")
         self.empty = EmptyState(
-            "No forecast yet", "Train fits the model to the stored history and makes the first one.", "Train"
+            tr("No forecast yet"),
+            tr("Train fits the model to the stored history and makes the first one."),
+            tr("Train"),
         )
         self.empty.button.clicked.connect(self.train_asked)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setAccessibleName("Forecast in words")
+        self._scroll.setAccessibleName(tr("Forecast in words"))
         self._track: TrackRecord | None = None
         self._content = self._page()
         self._scroll.setWidget(self._content)
@@ -53,7 +61,7 @@ class ForecastPanel(QFrame):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(12, 12, 8, 12)
         layout.setSpacing(8)
-        layout.addWidget(label("Forecast", "title"))
+        layout.addWidget(label(tr("Forecast"), "title"))
         self.headline, self.as_of = label("", "heading", wrap=True), label("", "muted", wrap=True)
         self.report = label("", wrap=True)
         for widget in (self.headline, self.as_of, self.report):
@@ -62,7 +70,7 @@ class ForecastPanel(QFrame):
         for block in self.blocks.values():
             layout.addWidget(block)
         layout.addWidget(rule())
-        layout.addWidget(label("How far to trust it", "heading"))
+        layout.addWidget(label(tr("How far to trust it"), "heading"))
         self._track_place = QVBoxLayout()
         self._track_place.setSpacing(8)
         layout.addLayout(self._track_place)
@@ -124,14 +132,21 @@ def _held(track: TrackRecord) -> QWidget:
     grid.setVerticalSpacing(3)
     grid.setColumnStretch(0, 1)
     right = Qt.AlignmentFlag.AlignRight
-    grid.addWidget(label("Promised", "muted"), 0, 0)
+    grid.addWidget(label(tr("Promised"), "muted"), 0, 0)
     for column, promised in enumerate(PROMISED, start=1):
         grid.addWidget(label(promised, "muted"), 0, column, alignment=right)
     for line, row in enumerate(track.rows, start=1):
-        grid.addWidget(label(f"{row.title}: held", "muted"), line, 0)
+        grid.addWidget(label(tr("{title}: held", title=row.title), "muted"), line, 0)
         for column, (promised, held) in enumerate(zip(PROMISED, row.held, strict=True), start=1):
             figure = label(held, "heading" if promised == "90 %" else "")
-            figure.setAccessibleName(f"{row.title} ahead: promised {promised}, held {held}")
+            figure.setAccessibleName(
+                tr(
+                    "{title} ahead: promised {promised}, held {held}",
+                    title=row.title,
+                    promised=promised,
+                    held=held,
+                )
+            )
             grid.addWidget(figure, line, column, alignment=right)
     return table
 
@@ -154,7 +169,7 @@ class HorizonBlock(QWidget):
         self.figures: dict[str, QLabel] = {}
         for line, name in enumerate(FIGURES, start=2):
             grid.addWidget(label(name, "muted"), line, 0)
-            value = label("", "heading" if name == "9 of 10 times" else "")
+            value = label("", "heading" if name == NINE_OF_TEN else "")
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             grid.addWidget(value, line, 1, right)
             self.figures[name] = value
@@ -169,5 +184,5 @@ class HorizonBlock(QWidget):
             value.setText(text)
         for name, value in self.figures.items():
             value.setAccessibleName(f"{row.title}, {name}: {value.text()}")
-        set_role(self.figures["Chance of a rise"], "" if row.rise_means_something else "muted")
+        set_role(self.figures[RISE], "" if row.rise_means_something else "muted")
         self.show()

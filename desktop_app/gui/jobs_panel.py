@@ -21,9 +21,15 @@ from desktop_app.gui.desk import Desk
 from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.workers import LOG_LINES
 from desktop_app.words import day
+from resources.language import tr
 
-NOTHING_RUNS = "Nothing runs here now."
-OUTCOMES = {"done": "● done", "retry": "◐ to be tried again", "skipped": "○ skipped", "failed": "✕ failed"}
+NOTHING_RUNS = tr("Nothing runs here now.")
+OUTCOMES = {
+    "done": tr("● done"),
+    "retry": tr("◐ to be tried again"),
+    "skipped": tr("○ skipped"),
+    "failed": tr("✕ failed"),
+}
 
 
 def _took(run: JobRun) -> str:
@@ -32,12 +38,14 @@ def _took(run: JobRun) -> str:
 
 
 COLUMNS = (
-    Column[JobRun]("Began (UTC)", lambda run: f"{day(run.started_at)}, {run.started_at[11:16]}"),
-    Column[JobRun]("Job", lambda run: run.job),
-    Column[JobRun]("How it ended", lambda run: OUTCOMES.get(run.outcome, run.outcome)),
-    Column[JobRun]("Took", _took, right=True),
-    Column[JobRun]("New rows", lambda run: f"{run.rows:,}", right=True),
-    Column[JobRun]("What it said", lambda run: run.message, tooltip=lambda run: run.message, stretch=True),
+    Column[JobRun](tr("Began (UTC)"), lambda run: f"{day(run.started_at)}, {run.started_at[11:16]}"),
+    Column[JobRun](tr("Job"), lambda run: run.job),
+    Column[JobRun](tr("How it ended"), lambda run: OUTCOMES.get(run.outcome, run.outcome)),
+    Column[JobRun](tr("Took"), _took, right=True),
+    Column[JobRun](tr("New rows"), lambda run: f"{run.rows:,}", right=True),
+    Column[JobRun](
+        tr("What it said"), lambda run: run.message, tooltip=lambda run: run.message, stretch=True
+    ),
 )
 
 
@@ -48,21 +56,21 @@ class JobsPanel(QWidget):
         super().__init__()
         self.now = label(NOTHING_RUNS, "heading")
         self.progress = QProgressBar()
-        self.progress.setAccessibleName("Progress of the running job")
+        self.progress.setAccessibleName(tr("Progress of the running job"))
         self.progress.setFixedWidth(220)
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setAccessibleName("Cancel the running job")
+        self.cancel = QPushButton(tr("Cancel"))
+        self.cancel.setAccessibleName(tr("Cancel the running job"))
         self.cancel.clicked.connect(desk.cancel)
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setMaximumBlockCount(LOG_LINES)
         self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.log.setAccessibleName("Log of the jobs of this window")
+        self.log.setAccessibleName(tr("Log of the jobs of this window"))
         self.log.setPlaceholderText(
-            "What Collect, Train, Refresh and the others say is kept here, until the end."
+            tr("What Collect, Train, Refresh and the others say is kept here, until the end.")
         )
         self.model = RecordModel(COLUMNS)
-        self.table = table_of(self.model, "Runs of the schedule")
+        self.table = table_of(self.model, tr("Runs of the schedule"))
         head = QHBoxLayout()
         head.addWidget(self.now, 1)
         head.addWidget(self.progress)
@@ -73,7 +81,7 @@ class JobsPanel(QWidget):
             layout.setContentsMargins(0, 0, 0, 0)
         running.addLayout(head)
         running.addWidget(self.log)
-        ran.addWidget(label("What ran before", "heading"))
+        ran.addWidget(label(tr("What ran before"), "heading"))
         ran.addWidget(self.table)
         split = QSplitter(Qt.Orientation.Vertical)
         split.setChildrenCollapsible(False)
@@ -102,7 +110,7 @@ class JobsPanel(QWidget):
         self._working = working
         self.progress.setVisible(working)
         self.cancel.setVisible(working)
-        self.now.setText("It runs; what it says comes here." if working else NOTHING_RUNS)
+        self.now.setText(tr("It runs; what it says comes here.") if working else NOTHING_RUNS)
 
     def _show_progress(self, done: int, total: int) -> None:
         self.progress.setRange(0, total)

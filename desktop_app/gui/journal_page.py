@@ -17,30 +17,31 @@ from desktop_app.order_rows import moment
 from desktop_app.words import percent
 from fusion_model.evaluation.decisions import Tally
 from fusion_model.findings import HORIZONS
+from resources.language import tr
 
 TALLY_COLUMNS = (
-    Column[Tally]("Decisions", lambda row: row.group),
-    Column[Tally]("Sessions later", lambda row: str(row.horizon), right=True),
-    Column[Tally]("How many", lambda row: f"{row.decisions:,}", right=True),
+    Column[Tally](tr("Decisions"), lambda row: row.group),
+    Column[Tally](tr("Sessions later"), lambda row: str(row.horizon), right=True),
+    Column[Tally](tr("How many"), lambda row: f"{row.decisions:,}", right=True),
     Column[Tally](
-        "Mean gain", lambda row: percent(row.mean, 2, signed=True) if row.decisions else "", right=True
+        tr("Mean gain"), lambda row: percent(row.mean, 2, signed=True) if row.decisions else "", right=True
     ),
-    Column[Tally]("95 % of it", interval_of, right=True),
-    Column[Tally]("What may be said", lambda row: row.verdict, stretch=True),
+    Column[Tally](tr("95 % of it"), interval_of, right=True),
+    Column[Tally](tr("What may be said"), lambda row: row.verdict, stretch=True),
 )
 SHOWN = {  # a choice of entries, by their kinds; none: all
-    "All entries": (),
-    "Decisions": ("approval", "rejection", "override"),
-    "Alerts": ("alert", "acknowledgement"),
-    "Notes": ("note",),
-    "Account": ("rule", "switch", "deposit"),
+    tr("All entries"): (),
+    tr("Decisions"): ("approval", "rejection", "override"),
+    tr("Alerts"): ("alert", "acknowledgement"),
+    tr("Notes"): ("note",),
+    tr("Account"): ("rule", "switch", "deposit"),
 }
 ROW_COLUMNS = (
-    Column[JournalRow]("When", lambda row: moment(row.entry.recorded_at)),
+    Column[JournalRow](tr("When"), lambda row: moment(row.entry.recorded_at)),
     Column[JournalRow]("", lambda row: row.kind_name),
-    Column[JournalRow]("Ticker", lambda row: row.entry.ticker),
-    Column[JournalRow]("What", lambda row: row.what, tooltip=lambda row: row.entry.reason, stretch=True),
-    Column[JournalRow]("Note", lambda row: row.entry.note, tooltip=lambda row: row.entry.note),
+    Column[JournalRow](tr("Ticker"), lambda row: row.entry.ticker),
+    Column[JournalRow](tr("What"), lambda row: row.what, tooltip=lambda row: row.entry.reason, stretch=True),
+    Column[JournalRow](tr("Note"), lambda row: row.entry.note, tooltip=lambda row: row.entry.note),
     *(
         Column[JournalRow](
             f"+{horizon}", partial(return_at, place), tooltip=partial(gain_at, place), right=True
@@ -53,8 +54,8 @@ ROW_COLUMNS = (
 class JournalPage(Page):
     """How decisions did on top, then every entry, and a line for a note of one's own."""
 
-    title = "Journal"
-    lead = (
+    title = tr("Journal")
+    lead = tr(
         "Every alert, decision and note, with the price afterwards: to the close of the 1st, 5th and 20th "
         "session. A gain is what a decision brought against its opposite, after one trade's cost."
     )
@@ -63,16 +64,16 @@ class JournalPage(Page):
         super().__init__(desk)
         self.headline = label("", "figure", wrap=True)
         self.tallies, self.entries = RecordModel(TALLY_COLUMNS), RecordModel(ROW_COLUMNS)
-        self.table = table_of(self.entries, "Journal")
+        self.table = table_of(self.entries, tr("Journal"))
         self.table.activated.connect(self.show_on_chart)
-        self.tally_table = table_of(self.tallies, "How decisions did")
-        self.note, self.add = QLineEdit(), QPushButton("Add note")
-        self.note.setAccessibleName("Note of your own")
+        self.tally_table = table_of(self.tallies, tr("How decisions did"))
+        self.note, self.add = QLineEdit(), QPushButton(tr("Add note"))
+        self.note.setAccessibleName(tr("Note of your own"))
         self.note.returnPressed.connect(self.write_note)
         self.add.clicked.connect(self.write_note)
         desk.ticker_changed.connect(self._name_ticker)
         self.kinds = QComboBox()
-        self.kinds.setAccessibleName("Which entries")
+        self.kinds.setAccessibleName(tr("Which entries"))
         self.kinds.addItems([*SHOWN])
         self.kinds.currentTextChanged.connect(self._show_entries)
         self._all: tuple[JournalRow, ...] = ()
@@ -90,7 +91,7 @@ class JournalPage(Page):
 
     def reading(self) -> Read:
         now = utc_now()
-        self.show_as_of(f"As of {moment(now)}")
+        self.show_as_of(tr("As of {moment}", moment=moment(now)))
         return partial(load_journal, settings=self.desk.settings, now=now)
 
     def show_rows(self, rows: Journal) -> None:
@@ -120,6 +121,8 @@ class JournalPage(Page):
         self.entries.show_rows([row for row in self._all if not kinds or row.entry.kind in kinds])
 
     def _name_ticker(self, ticker: str) -> None:
-        self.note.setPlaceholderText(f"Note on {ticker}" if ticker else "Choose a ticker to note on")
+        self.note.setPlaceholderText(
+            tr("Note on {ticker}", ticker=ticker) if ticker else tr("Choose a ticker to note on")
+        )
         for widget in (self.note, self.add):
             widget.setEnabled(bool(ticker))

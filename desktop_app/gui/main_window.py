@@ -26,9 +26,10 @@ from desktop_app.gui.pictures import save_png, save_report, save_svg
 from desktop_app.gui.polite_end import ending_when_asked
 from desktop_app.gui.theme import Theme, apply_theme, theme_named
 from desktop_app.gui.tray import Tray
-from desktop_app.gui.work_bar import WORK, StatusLine, WorkBar
-from desktop_app.settings import THEMES, Settings, load_settings
+from desktop_app.gui.work_bar import THEME_NAMES, WORK, StatusLine, WorkBar
+from desktop_app.settings import Settings, load_settings
 from desktop_app.snapshot import Overview, company_name
+from resources.language import tr
 
 WINDOW_STATE_NAME = "window.ini"
 PALETTE_KEYS = ("Ctrl+K", "F1")
@@ -128,7 +129,7 @@ class MainWindow(QMainWindow):
     def deeds(self) -> list[Deed]:
         """Return all that the window can do."""
         found = [
-            Deed(f"Go to {entry.title}", entry.shortcut, partial(self.open_page, entry.name))
+            Deed(tr("Go to {title}", title=entry.title), entry.shortcut, partial(self.open_page, entry.name))
             for entry in PAGES
         ]
         found += [
@@ -136,17 +137,20 @@ class MainWindow(QMainWindow):
             for name, hint, key, commands in WORK
         ]
         found += [
-            Deed("Read everything anew", "F5", self.desk.reload),
-            Deed("Search the watchlist", "Ctrl+F", partial(self.open_page, "market")),
-            Deed("Do, or go to; all shortcuts", "Ctrl+K, F1", self.open_palette),
-            Deed("Begin: prices, keys and a first forecast in three steps", "", self.begin),
-            Deed("Quit", "Ctrl+Q", self.close),
+            Deed(tr("Read everything anew"), "F5", self.desk.reload),
+            Deed(tr("Search the watchlist"), "Ctrl+F", partial(self.open_page, "market")),
+            Deed(tr("Do, or go to; all shortcuts"), "Ctrl+K, F1", self.open_palette),
+            Deed(tr("Begin: prices, keys and a first forecast in three steps"), "", self.begin),
+            Deed(tr("Quit"), "Ctrl+Q", self.close),
         ]
         if self.tray is not None:
             found.append(
-                Deed("Collect on schedule: on or off", "", partial(self._switch_schedule, self.tray))
+                Deed(tr("Collect on schedule: on or off"), "", partial(self._switch_schedule, self.tray))
             )
-        found += [Deed(f"Theme: {name}", "", partial(self._choose_theme, name)) for name in THEMES]
+        found += [
+            Deed(tr("Theme: {name}", name=title.lower()), "", partial(self._choose_theme, name))
+            for name, title in THEME_NAMES.items()
+        ]
         found += [Deed(title, "", act) for title, act in self.work_bar.picture_entries()]
         return found + [
             Deed(
@@ -169,7 +173,7 @@ class MainWindow(QMainWindow):
         """Save the chart as PNG or SVG, or a report on the ticker as PDF."""
         market = self.page("market")
         if not isinstance(market, MarketPage) or market.snapshot is None:
-            self.desk.say("There is no ticker on the Market page to draw yet", warning=True)
+            self.desk.say(tr("There is no ticker on the Market page to draw yet"), warning=True)
             return
         try:
             if kind == "pdf":
@@ -179,7 +183,7 @@ class MainWindow(QMainWindow):
         except CollectorError as error:
             self.desk.say(str(error), warning=True)
         else:
-            self.desk.say(f"Written to {path}")
+            self.desk.say(tr("Written to {path}", path=path))
 
     def _go_to(self, name: str, session: str) -> None:
         self.open_page(name)
@@ -241,7 +245,7 @@ class MainWindow(QMainWindow):
         if self.tray is not None and self.tray.collecting and self.tray.there and not self._leaving:
             event.ignore()
             self.hide()
-            self.tray.tell("Collecting goes on. Quit in this icon's menu ends it.")
+            self.tray.tell(tr("Collecting goes on. Quit in this icon's menu ends it."))
             return
         if self._remember:
             self._state.setValue("geometry", self.saveGeometry())
@@ -267,8 +271,10 @@ def collect_rarely() -> None:
     gc.set_threshold(NEW_OBJECTS, 10, 10)
 
 
-def run_app(home: Path) -> int:
+def run_app(home: Path, trouble: str = "") -> int:
     """Open the window on a home and return the exit code when it is closed.
+
+    ``trouble`` is what went wrong before there was a window to say it in.
 
     Raises
     ------
@@ -291,6 +297,8 @@ def run_app(home: Path) -> int:
     QGuiApplication.setQuitOnLastWindowClosed(False)
     window.closed.connect(app.quit)
     window.show()
+    if trouble:
+        window.desk.say(trouble, warning=True)
     offer_report(home, window)
     if not window.desk.has_record:
         window.begin()

@@ -38,6 +38,7 @@ from desktop_app.store import (
     watch_also,
     watch_no_longer,
 )
+from resources.language import tr
 
 Said: TypeAlias = tuple[str, list[PostRow]]  # a heading and the posts below it
 
@@ -97,7 +98,7 @@ class MarketPage(Page):
 
     def show_rows(self, rows: list[WatchRow]) -> None:
         if not rows:
-            self.show_empty(*NO_RECORD, "Collect prices", lambda: self.desk.start(("collect",)))
+            self.show_empty(*NO_RECORD, tr("Collect prices"), lambda: self.desk.start(("collect",)))
             return
         self.watchlist.show_rows(rows, self.desk.ticker)
 
@@ -193,7 +194,9 @@ class MarketPage(Page):
             return
         change = watch_also if wanted else watch_no_longer
         said = (
-            f"{ticker} is watched; Collect fetches its prices" if wanted else f"{ticker} is watched no longer"
+            tr("{ticker} is watched; Collect fetches its prices", ticker=ticker)
+            if wanted
+            else tr("{ticker} is watched no longer", ticker=ticker)
         )
         self.desk.write(
             "watchlist",

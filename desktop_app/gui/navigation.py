@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QSizePolicy, QToolButton, QV
 from desktop_app.gui.icons import icon
 from desktop_app.gui.page import PageEntry
 from desktop_app.gui.theme import Theme
+from resources.language import tr
 
 ICON_SIZE = 18
 NARROW_WIDTH = 48  # pixels: icons alone
@@ -24,7 +25,7 @@ class Navigation(QFrame):
     def __init__(self, entries: Sequence[PageEntry], theme: Theme) -> None:
         super().__init__()
         self.setProperty("role", "navigation")
-        self.setAccessibleName("Pages")
+        self.setAccessibleName(tr("Pages"))
         self.setMinimumWidth(NARROW_WIDTH)
         self._titles = {entry.name: entry.title for entry in entries}
         self._shortcuts = {entry.name: entry.shortcut for entry in entries}
@@ -65,7 +66,7 @@ class Navigation(QFrame):
             waiting = badges.get(name, 0)
             title = self._titles[name]
             button.setText(f" {title} ({waiting})" if waiting else f" {title}")
-            said = f"{title}, {waiting} new" if waiting else title
+            said = tr("{title}, {waiting} new", title=title, waiting=waiting) if waiting else title
             button.setAccessibleName(said)
             button.setToolTip(f"{said} ({self._shortcuts[name]})")
 

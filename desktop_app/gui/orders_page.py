@@ -28,44 +28,45 @@ from desktop_app.order_rows import (
 )
 from desktop_app.store_journal import AUTOMATIC_SWITCH, KILL_SWITCH
 from desktop_app.words import money, percent
+from resources.language import tr
 
 EMBEDDED = "paper"
-IDLE = "Orders are proposed in the evening, after the forecasts, and on prices out of their range."
+IDLE = tr("Orders are proposed in the evening, after the forecasts, and on prices out of their range.")
 WAITING_COLUMNS = (
-    Column[OrderRow]("Order", order_in_words, tooltip=lambda row: row.order.reason),
-    Column[OrderRow]("Why", lambda row: STRATEGY_NAMES[row.order.strategy]),
-    Column[OrderRow]("Triggered at", lambda row: money(row.order.price), right=True),
+    Column[OrderRow](tr("Order"), order_in_words, tooltip=lambda row: row.order.reason),
+    Column[OrderRow](tr("Why"), lambda row: STRATEGY_NAMES[row.order.strategy]),
+    Column[OrderRow](tr("Triggered at"), lambda row: money(row.order.price), right=True),
     Column[OrderRow](
-        "Price now", lambda row: "" if row.price_now is None else money(row.price_now), right=True
+        tr("Price now"), lambda row: "" if row.price_now is None else money(row.price_now), right=True
     ),
-    Column[OrderRow]("Today's 95 % range", range_shown, right=True),
-    Column[OrderRow]("Decide by", lambda row: moment(row.order.valid_until), stretch=True),
+    Column[OrderRow](tr("Today's 95 % range"), range_shown, right=True),
+    Column[OrderRow](tr("Decide by"), lambda row: moment(row.order.valid_until), stretch=True),
 )
 EARLIER_COLUMNS = (
-    Column[OrderRow]("Proposed", lambda row: moment(row.order.proposed_at)),
-    Column[OrderRow]("Order", order_in_words, tooltip=lambda row: row.order.reason),
-    Column[OrderRow]("State", lambda row: STATUS_NAMES[row.status]),
-    Column[OrderRow]("Decided by", lambda row: row.decided_by, tooltip=lambda row: row.note),
+    Column[OrderRow](tr("Proposed"), lambda row: moment(row.order.proposed_at)),
+    Column[OrderRow](tr("Order"), order_in_words, tooltip=lambda row: row.order.reason),
+    Column[OrderRow](tr("State"), lambda row: STATUS_NAMES[row.status]),
+    Column[OrderRow](tr("Decided by"), lambda row: row.decided_by, tooltip=lambda row: row.note),
     Column[OrderRow](
-        "What became of it", lambda row: row.outcome, tooltip=lambda row: row.outcome, stretch=True
+        tr("What became of it"), lambda row: row.outcome, tooltip=lambda row: row.outcome, stretch=True
     ),
 )
 POSITION_COLUMNS = (
-    Column[PositionRow]("Ticker", lambda row: row.ticker, stretch=True),
-    Column[PositionRow]("Shares", lambda row: f"{row.shares:,.6g}", right=True),
-    Column[PositionRow]("Average cost", lambda row: money(row.average_cost), right=True),
-    Column[PositionRow]("Price", lambda row: money(row.price), right=True),
-    Column[PositionRow]("Worth", lambda row: money(row.value), right=True),
-    Column[PositionRow]("Of the account", lambda row: percent(row.weight), right=True),
-    Column[PositionRow]("Unrealised", lambda row: gain(row.unrealised), right=True),
+    Column[PositionRow](tr("Ticker"), lambda row: row.ticker, stretch=True),
+    Column[PositionRow](tr("Shares"), lambda row: f"{row.shares:,.6g}", right=True),
+    Column[PositionRow](tr("Average cost"), lambda row: money(row.average_cost), right=True),
+    Column[PositionRow](tr("Price"), lambda row: money(row.price), right=True),
+    Column[PositionRow](tr("Worth"), lambda row: money(row.value), right=True),
+    Column[PositionRow](tr("Of the account"), lambda row: percent(row.weight), right=True),
+    Column[PositionRow](tr("Unrealised"), lambda row: gain(row.unrealised), right=True),
 )
 
 
 class OrdersPage(Page):
     """The account on top, then what waits with its reason, then holdings and earlier orders."""
 
-    title = "Orders and paper account"
-    lead = (
+    title = tr("Orders and paper account")
+    lead = tr(
         "Orders on paper, filled at the next price after you approve them, with spread and fees. None knows "
         "where a price goes; they answer how much is at risk."
     )
@@ -76,10 +77,10 @@ class OrdersPage(Page):
         self.mode = label("", "muted", wrap=True)
         self.waiting, self.earlier = RecordModel(WAITING_COLUMNS), RecordModel(EARLIER_COLUMNS)
         self.positions = RecordModel(POSITION_COLUMNS)
-        self.waiting_table = table_of(self.waiting, "Orders that wait for you")
+        self.waiting_table = table_of(self.waiting, tr("Orders that wait for you"))
         self.waiting_table.selectionModel().currentRowChanged.connect(self._show_reason)
         self._idle, self._killed = IDLE, False
-        self.waiting_heading = label("Waiting for you", "heading")
+        self.waiting_heading = label(tr("Waiting for you"), "heading")
         self.reason = label("", wrap=True)
         layout = page_layout(self)
         for widget in (self.headline, self.figures):
@@ -95,11 +96,13 @@ class OrdersPage(Page):
 
     def _switches(self) -> QHBoxLayout:
         line = QHBoxLayout()
-        self.automatic, self.kill = QPushButton("Automatic"), QPushButton("Stop everything")
-        self.run = QPushButton("One pass now")
+        self.automatic, self.kill = QPushButton(tr("Automatic")), QPushButton(tr("Stop everything"))
+        self.run = QPushButton(tr("One pass now"))
         self.automatic.setCheckable(True)
-        self.automatic.setToolTip("Approve orders within your limits without asking; each is recorded")
-        self.run.setToolTip("Fill what was approved where a price has come, and propose from the last close")
+        self.automatic.setToolTip(tr("Approve orders within your limits without asking; each is recorded"))
+        self.run.setToolTip(
+            tr("Fill what was approved where a price has come, and propose from the last close")
+        )
         self.automatic.clicked.connect(self.turn_automatic)
         self.kill.clicked.connect(self.turn_kill)
         self.run.clicked.connect(lambda: self.desk.start(("orders", "run")))
@@ -111,9 +114,9 @@ class OrdersPage(Page):
     def _decision(self) -> QHBoxLayout:
         line = QHBoxLayout()
         self.note = QLineEdit()
-        self.note.setPlaceholderText("Why (optional, kept in the journal)")
-        self.note.setAccessibleName("Note on the decision")
-        self.approve, self.reject = QPushButton("Approve"), QPushButton("Reject")
+        self.note.setPlaceholderText(tr("Why (optional, kept in the journal)"))
+        self.note.setAccessibleName(tr("Note on the decision"))
+        self.approve, self.reject = QPushButton(tr("Approve")), QPushButton(tr("Reject"))
         self.approve.setProperty("role", "primary")
         self.approve.clicked.connect(partial(self.decide, True))
         self.reject.clicked.connect(partial(self.decide, False))
@@ -129,23 +132,25 @@ class OrdersPage(Page):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
-        self.tabs.addTab(table_of(self.positions, "What the account holds"), "Held on paper")
-        self.tabs.addTab(table_of(self.earlier, "Earlier orders"), "Earlier orders")
+        self.tabs.addTab(table_of(self.positions, tr("What the account holds")), tr("Held on paper"))
+        self.tabs.addTab(table_of(self.earlier, tr("Earlier orders")), tr("Earlier orders"))
         layout.addWidget(self.tabs)
         return holder
 
     def reading(self) -> Read:
         now = utc_now()
-        self.show_as_of(f"As of {moment(now)}")
+        self.show_as_of(tr("As of {moment}", moment=moment(now)))
         return partial(load_orders_page, settings=self.desk.settings, now=now)
 
     def show_rows(self, rows: OrdersPageRows) -> None:
         if not rows.view.opened:
             self.show_empty(
-                "No paper account yet",
-                "A paper account tries orders out on prices that really come, without money. Orders are then "
-                "proposed each evening, and nothing is filled that you have not approved.",
-                f"Open one with {money(self.desk.settings.paper_cash)} on paper",
+                tr("No paper account yet"),
+                tr(
+                    "A paper account tries orders out on prices that really come, without money. Orders are "
+                    "then proposed each evening, and nothing is filled that you have not approved."
+                ),
+                tr("Open one with {paper_cash} on paper", paper_cash=money(self.desk.settings.paper_cash)),
                 self.open_account,
             )
             return
@@ -154,10 +159,12 @@ class OrdersPage(Page):
         self.mode.setText(rows.mode)
         set_role(self.mode, "warning" if rows.view.killed else "muted")
         self.automatic.setChecked(rows.view.automatic)
-        self.kill.setText("Resume" if rows.view.killed else "Stop everything")
+        self.kill.setText(tr("Resume") if rows.view.killed else tr("Stop everything"))
         self._killed = rows.view.killed
         self.waiting_heading.setText(
-            f"Waiting for you ({len(rows.waiting)})" if rows.waiting else "Nothing waits for you"
+            tr("Waiting for you ({waiting})", waiting=len(rows.waiting))
+            if rows.waiting
+            else tr("Nothing waits for you")
         )
         for widget in (self.waiting_table, self.note, self.approve, self.reject):
             widget.setVisible(bool(rows.waiting))
@@ -192,7 +199,7 @@ class OrdersPage(Page):
             prices=prices_of([row]),
         )
         self.note.clear()
-        said = f"{'Approved' if approve else 'Rejected'}: {order_in_words(row)}"
+        said = f"{tr('Approved') if approve else tr('Rejected')}: {order_in_words(row)}"
 
         def decided(_entries: object) -> None:
             self.desk.say(said)

@@ -15,11 +15,14 @@ from desktop_app.gui.desk import Desk
 from desktop_app.gui.tables import EmptyState, label
 from desktop_app.gui.theme import Theme
 from desktop_app.gui.workers import Read
+from resources.language import tr
 
 NO_RECORD = (
-    "Nothing is stored yet",
-    "Collect fetches prices now. Or close this window and run “barograph demo” for a sample, or "
-    "“barograph import prices FOLDER” for files you already have.",
+    tr("Nothing is stored yet"),
+    tr(
+        "Collect fetches prices now. Or close this window and run “barograph demo” for a sample, or "
+        "“barograph import prices FOLDER” for files you already have."
+    ),
 )
 
 
@@ -61,7 +64,7 @@ class Page(QFrame):
         self._out_of_date = True
         self._has_rows = False
         self.body = QWidget()
-        self.empty = EmptyState("Reading …", "")
+        self.empty = EmptyState(tr("Reading …"), "")
         self._act: Callable[[], object] | None = None
         self.empty.button.clicked.connect(self._press)
         self._build_frame()
@@ -123,7 +126,7 @@ class Page(QFrame):
         self._follow_choice()
         if self.needs_record and not self.desk.has_record:
             self._has_rows = False
-            self.show_empty(*NO_RECORD, "Collect prices", lambda: self.desk.start(("collect",)))
+            self.show_empty(*NO_RECORD, tr("Collect prices"), lambda: self.desk.start(("collect",)))
             return
         job = self.reading()
         if job is not None:
@@ -166,7 +169,7 @@ class Page(QFrame):
         choice.setEditable(True)
         choice.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         choice.setMinimumContentsLength(7)
-        choice.setAccessibleName("Ticker")
+        choice.setAccessibleName(tr("Ticker"))
         choice.textActivated.connect(self._choose_ticker)
         return choice
 
@@ -184,7 +187,7 @@ class Page(QFrame):
         if ticker in self.desk.overview.tickers:
             self.desk.choose_ticker(ticker)
         else:
-            self.desk.say(f"There are no prices of “{text}” in the record", warning=True)
+            self.desk.say(tr("There are no prices of “{text}” in the record", text=text), warning=True)
             self._follow_choice()
 
     def _receive(self, rows: object) -> None:
@@ -195,7 +198,7 @@ class Page(QFrame):
 
     def _receive_problem(self, problem: str) -> None:
         if not self._has_rows:
-            self.show_empty("This page could not be read", problem, "Try again", self.read_again)
+            self.show_empty(tr("This page could not be read"), problem, tr("Try again"), self.read_again)
 
     def _press(self) -> None:
         if self._act is not None:

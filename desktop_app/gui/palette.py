@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from desktop_app.gui.tables import label
+from resources.language import tr
 
 MOST_SHOWN = 40
 MOVING_KEYS = (Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_PageDown, Qt.Key.Key_PageUp)
@@ -35,22 +36,22 @@ class Palette(QDialog):
 
     def __init__(self, deeds: Sequence[Deed], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Do, or go to")
+        self.setWindowTitle(tr("Do, or go to"))
         self.setModal(True)
         self.resize(560, 420)
         self._deeds = tuple(deeds)
         self.line, self.list = QLineEdit(), QTreeWidget()
-        self.line.setPlaceholderText("Type a page, a command or a ticker")
-        self.line.setAccessibleName("What to do, or where to go")
-        self.list.setAccessibleName("What fits")
-        self.list.setHeaderLabels(["What", "Key"])
+        self.line.setPlaceholderText(tr("Type a page, a command or a ticker"))
+        self.line.setAccessibleName(tr("What to do, or where to go"))
+        self.list.setAccessibleName(tr("What fits"))
+        self.list.setHeaderLabels([tr("What"), tr("Key")])
         self.list.setRootIsDecorated(False)
         self.list.header().setStretchLastSection(False)
         self.list.header().setSectionResizeMode(0, self.list.header().ResizeMode.Stretch)
         layout = QVBoxLayout(self)
         layout.addWidget(self.line)
         layout.addWidget(self.list, 1)
-        layout.addWidget(label("Enter does it · Esc closes", "muted"))
+        layout.addWidget(label(tr("Enter does it · Esc closes"), "muted"))
         self.line.textChanged.connect(self.show_fitting)
         self.line.returnPressed.connect(self.do_chosen)
         self.list.itemActivated.connect(lambda *_: self.do_chosen())

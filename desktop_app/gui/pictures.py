@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QWidget
 from collectors.errors import ConfigurationError
 from desktop_app.snapshot import Snapshot
 from desktop_app.words import day
+from resources.language import tr
 
 SCALE = 2  # pixels of a picture for one on screen
 CHART_NAME = "chart.png"
@@ -63,7 +64,7 @@ def save_report(snapshot: Snapshot, chart: QWidget, out: Path) -> None:
     """Save a page on a ticker: chart, forecast in words, how far to trust it; raises as save_png."""
     aside = out.with_name(f"{out.name}.part")
     writer = QPdfWriter(str(aside))
-    writer.setTitle(f"Barograph on {snapshot.ticker}")
+    writer.setTitle(tr("Barograph on {ticker}", ticker=snapshot.ticker))
     writer.setPageLayout(
         QPageLayout(
             QPageSize(QPageSize.PageSizeId.A4), QPageLayout.Orientation.Portrait, QMarginsF(40, 40, 40, 40)
@@ -90,12 +91,12 @@ def report_html(snapshot: Snapshot, wide: float = WIDEST) -> str:
     bar = snapshot.bars[-1]
     parts = [
         f"<h1>{escape(snapshot.ticker)} <small>{escape(snapshot.name)}</small></h1>",
-        f"<p>Close of {day(bar.session)}: {bar.close:,.2f} USD.</p>",
+        tr("<p>Close of {session}: {close} USD.</p>", session=day(bar.session), close=f"{bar.close:,.2f}"),
         f'<p><img src="{CHART_NAME}" width="{wide:.0f}"></p>',
     ]
     words = snapshot.words
     if words is None:
-        parts.append("<p>No forecast has been made yet.</p>")
+        parts.append(tr("<p>No forecast has been made yet.</p>"))
     else:
         parts += [f"<p><b>{escape(words.headline)}</b></p>", f"<p>{escape(words.as_of)}</p>"]
         if words.report:
@@ -106,11 +107,14 @@ def report_html(snapshot: Snapshot, wide: float = WIDEST) -> str:
             for row in words.rows
         )
         parts.append(
-            '<table cellpadding="4"><tr><th>Ahead</th><th>Until</th><th>Median</th><th>Half the time</th>'
-            f"<th>9 of 10 times</th><th>Chance of a rise</th></tr>{rows}</table>"
+            tr(
+                '<table cellpadding="4"><tr><th>Ahead</th><th>Until</th><th>Median</th><th>Half the time</th>'
+                "<th>9 of 10 times</th><th>Chance of a rise</th></tr>{rows}</table>",
+                rows=rows,
+            )
         )
     track = snapshot.track
-    parts.append(f"<h3>How far to trust it</h3><p>{escape(track.direction)}</p>")
+    parts.append(tr("<h3>How far to trust it</h3><p>{direction}</p>", direction=escape(track.direction)))
     parts += [f"<p>{escape(text)}</p>" for text in (track.kept, *track.rivals) if text]
     if words is not None:
         parts += [f"<p><small>{escape(note)}</small></p>" for note in words.notes]

@@ -51,6 +51,7 @@ from desktop_app.suggestion_rows import (
 )
 from desktop_app.words import count
 from fusion_model.portfolio_findings import METHOD_NAMES, METHODS, MIN_CVAR
+from resources.language import tr
 
 Cells: TypeAlias = tuple[str, ...]
 MOST_ROWS = 14  # of weights before their table scrolls
@@ -60,8 +61,8 @@ SUGGEST = ("portfolio", "suggest")
 class PortfolioPage(Page):
     """At the left the holdings and the line to state one; at the right suggestions, with their past."""
 
-    title = "Portfolio"
-    lead = (
+    title = tr("Portfolio")
+    lead = tr(
         "What you hold, and how its risk could be spread. No method knows where prices go; nothing is traded "
         "here."
     )
@@ -87,16 +88,16 @@ class PortfolioPage(Page):
         ]
         columns.append(Column[HoldingRow]("", _no_cell, stretch=True))
         self.holdings = RecordModel(columns)
-        self.holding_table = table_of(self.holdings, "Holdings")
+        self.holding_table = table_of(self.holdings, tr("Holdings"))
         self.holding_table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.holding_table.selectionModel().currentRowChanged.connect(self._choose)
         self.worth, self.left_out = label("", "figure", wrap=True), label("", "warning", wrap=True)
         self.ticker, self.shares, self.cost = QLineEdit(), QLineEdit(), QLineEdit()
         line = QHBoxLayout()
         for edit, name, said in (
-            (self.ticker, "Ticker", "Ticker"),
-            (self.shares, "Shares", "Shares held"),
-            (self.cost, "Cost", "Cost a share in USD"),
+            (self.ticker, tr("Ticker"), tr("Ticker")),
+            (self.shares, tr("Shares"), tr("Shares held")),
+            (self.cost, tr("Cost"), tr("Cost a share in USD")),
         ):
             edit.setPlaceholderText(name)
             edit.setAccessibleName(said)
@@ -105,19 +106,21 @@ class PortfolioPage(Page):
             edit.returnPressed.connect(self.keep)
             edit.textChanged.connect(self._enable)
             line.addWidget(edit)
-        self.keep_button, self.remove_button = QPushButton("Keep"), QPushButton("Remove")
+        self.keep_button, self.remove_button = QPushButton(tr("Keep")), QPushButton(tr("Remove"))
         self.keep_button.setToolTip(
-            "State what you hold; earlier statements stay in the history. An empty cost is unknown."
+            tr("State what you hold; earlier statements stay in the history. An empty cost is unknown.")
         )
         self.keep_button.clicked.connect(self.keep)
         self.remove_button.clicked.connect(self.remove)
         line.addWidget(self.keep_button)
         line.addWidget(self.remove_button)
-        self.import_button = QPushButton("Import a list …")
-        self.import_button.setToolTip("A CSV with ticker, shares and cost, or a broker's list of positions.")
+        self.import_button = QPushButton(tr("Import a list …"))
+        self.import_button.setToolTip(
+            tr("A CSV with ticker, shares and cost, or a broker's list of positions.")
+        )
         self.import_button.clicked.connect(self.ask_for_file)
         head = QHBoxLayout()
-        head.addWidget(label("What you hold", "heading"))
+        head.addWidget(label(tr("What you hold"), "heading"))
         head.addStretch()
         head.addWidget(self.import_button)
         side = QWidget()
@@ -133,25 +136,27 @@ class PortfolioPage(Page):
 
     def _suggestions_side(self) -> QWidget:
         self.method = QComboBox()
-        self.method.setAccessibleName("Method")
+        self.method.setAccessibleName(tr("Method"))
         for name in METHODS:
-            self.method.addItem(METHOD_NAMES[name], name)
+            self.method.addItem(tr(METHOD_NAMES[name]), name)
         self.method.setCurrentIndex(self.method.findData(MIN_CVAR))
         self.method.currentIndexChanged.connect(self._show_method)
-        self.suggest_button = QPushButton("Suggest anew")
+        self.suggest_button = QPushButton(tr("Suggest anew"))
         self.suggest_button.setProperty("role", "primary")
         self.suggest_button.clicked.connect(self.suggest)
         head = QHBoxLayout()
-        head.addWidget(label("Suggested weights", "heading"))
+        head.addWidget(label(tr("Suggested weights"), "heading"))
         head.addWidget(self.method)
         head.addStretch()
         head.addWidget(self.suggest_button)
         self.stale, self.sentence = label("", "warning", wrap=True), label("", wrap=True)
         self.limits = label("", "muted", wrap=True)
-        self.weights, self.weight_table = _table(WEIGHT_HEADER, "Suggested weights")
-        self.methods, self.method_table = _table(METHOD_HEADER, "Methods beside each other")
-        self.walk, self.walk_table = _table(WALK_HEADER, "What the methods did before")
-        self.frontier, self.frontier_table = _table(FRONTIER_HEADER, "The least risk for so much exchanged")
+        self.weights, self.weight_table = _table(WEIGHT_HEADER, tr("Suggested weights"))
+        self.methods, self.method_table = _table(METHOD_HEADER, tr("Methods beside each other"))
+        self.walk, self.walk_table = _table(WALK_HEADER, tr("What the methods did before"))
+        self.frontier, self.frontier_table = _table(
+            FRONTIER_HEADER, tr("The least risk for so much exchanged")
+        )
         self.walk_title = label("", "muted", wrap=True)
         self.parts = QWidget()
         parts = QVBoxLayout(self.parts)
@@ -161,12 +166,12 @@ class PortfolioPage(Page):
             parts.addWidget(widget)
         for heading, table, note in (
             (
-                "The methods beside each other",
+                tr("The methods beside each other"),
                 self.method_table,
                 label(f"{METHOD_NOTE} {MEAN_NOTE}", "muted", wrap=True),
             ),
-            ("What they did before", self.walk_table, self.walk_title),
-            ("The least risk for so much exchanged", self.frontier_table, None),
+            (tr("What they did before"), self.walk_table, self.walk_title),
+            (tr("The least risk for so much exchanged"), self.frontier_table, None),
         ):
             parts.addSpacing(6)
             parts.addWidget(label(heading, "heading"))
@@ -207,8 +212,10 @@ class PortfolioPage(Page):
         self.parts.setVisible(view is not None)
         if view is None:
             self.stale.setText(
-                "Nothing was suggested yet. State what you hold, or watch some tickers, then press the "
-                "button: it takes some seconds, and needs stored forecasts (Train, Refresh)."
+                tr(
+                    "Nothing was suggested yet. State what you hold, or watch some tickers, then press the "
+                    "button: it takes some seconds, and needs stored forecasts (Train, Refresh)."
+                )
             )
         else:
             self.stale.setText(view.stale)
@@ -238,7 +245,7 @@ class PortfolioPage(Page):
         self.sentence.setText(
             shown.sentence
             if shown
-            else "This method was left out when the suggestions were made: suggest anew."
+            else tr("This method was left out when the suggestions were made: suggest anew.")
         )
         self.weights.show_rows(cells)
         _fit(self.weight_table, min(len(cells), MOST_ROWS))
@@ -249,21 +256,25 @@ class PortfolioPage(Page):
         """State the holding that the line says."""
         try:
             ticker = checked_ticker(self.ticker.text())
-            shares = checked_number(self.shares.text(), "the number of shares", least_is_allowed=False)
+            shares = checked_number(self.shares.text(), tr("the number of shares"), least_is_allowed=False)
             text = self.cost.text().strip()
-            cost = checked_number(text, "the cost a share", least_is_allowed=True) if text else None
+            cost = checked_number(text, tr("the cost a share"), least_is_allowed=True) if text else None
         except BadInput as error:
             self.desk.say(str(error), warning=True)
             return
         now = utc_now()
         self.desk.write(
-            f"holding: {ticker}",
+            tr("holding: {ticker}", ticker=ticker),
             lambda db: save_holding(db, ticker, shares, cost, now),
             partial(self._kept, ticker),
         )
 
     def _kept(self, ticker: str, new: object) -> None:
-        self.desk.say(f"{ticker} is kept" if new else f"{ticker} was stated like that before")
+        self.desk.say(
+            tr("{ticker} is kept", ticker=ticker)
+            if new
+            else tr("{ticker} was stated like that before", ticker=ticker)
+        )
         for edit in (self.ticker, self.shares, self.cost):
             edit.clear()
 
@@ -276,21 +287,23 @@ class PortfolioPage(Page):
             return
         now = utc_now()
         self.desk.write(
-            f"holding: {ticker}", lambda db: remove_holding(db, ticker, now), partial(self._removed, ticker)
+            tr("holding: {ticker}", ticker=ticker),
+            lambda db: remove_holding(db, ticker, now),
+            partial(self._removed, ticker),
         )
 
     def _removed(self, ticker: str, was_held: object) -> None:
         if not was_held:
-            self.desk.say(f"{ticker} is not among the holdings", warning=True)
+            self.desk.say(tr("{ticker} is not among the holdings", ticker=ticker), warning=True)
             return
-        self.desk.say(f"{ticker} is no longer held; what was stated stays in the history")
+        self.desk.say(tr("{ticker} is no longer held; what was stated stays in the history", ticker=ticker))
         for edit in (self.ticker, self.shares, self.cost):
             edit.clear()
 
     def ask_for_file(self) -> None:
         """Ask for a list, and import it."""
         name, _ = QFileDialog.getOpenFileName(
-            self, "Import a list of holdings", "", "Lists (*.csv *.txt);;All files (*)"
+            self, tr("Import a list of holdings"), "", tr("Lists (*.csv *.txt);;All files (*)")
         )
         if name:
             self.import_file(Path(name))
@@ -303,8 +316,15 @@ class PortfolioPage(Page):
     def _import(self, read: HoldingsFile) -> None:
         now = utc_now()
         self.left_out.setText(
-            "\n".join(f"Line {bad.line} was left out: {bad.reason}" for bad in read.bad_lines[:5])
-            + (f"\nand {len(read.bad_lines) - 5} more" if len(read.bad_lines) > 5 else "")
+            "\n".join(
+                tr("Line {line} was left out: {reason}", line=bad.line, reason=bad.reason)
+                for bad in read.bad_lines[:5]
+            )
+            + (
+                tr("\nand {bad_lines} more", bad_lines=len(read.bad_lines) - 5)
+                if len(read.bad_lines) > 5
+                else ""
+            )
         )
         self.desk.write(
             "holdings",
@@ -313,7 +333,9 @@ class PortfolioPage(Page):
         )
 
     def _imported(self, read: int, done: tuple[list[str], list[str]]) -> None:
-        self.desk.say(f"{count(read, 'holding')} read, {len(done[0])} new or changed")
+        self.desk.say(
+            tr("{count} read, {done} new or changed", count=count(read, "holding"), done=len(done[0]))
+        )
 
     def suggest(self) -> None:
         """Start the command that suggests anew, in a process."""

@@ -9,11 +9,12 @@ from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSplitter, QStackedLayout,
 
 from desktop_app.gui.tables import Column, EmptyState, RecordModel, label, table_of
 from desktop_app.snapshot import PostRow, post_in_full, reading
+from resources.language import tr
 
 COLUMNS = (
     Column[PostRow]("UTC", lambda row: row.post.created_at[11:16]),
-    Column[PostRow]("Read as", reading),
-    Column[PostRow]("Text", lambda row: " ".join(row.text.split())[:240], stretch=True),
+    Column[PostRow](tr("Read as"), reading),
+    Column[PostRow](tr("Text"), lambda row: " ".join(row.text.split())[:240], stretch=True),
 )
 
 
@@ -24,12 +25,12 @@ class PostsPanel(QFrame):
         super().__init__()
         self.setProperty("role", "panel")
         self.model = RecordModel(COLUMNS)
-        self.table = table_of(self.model, "Posts of the day")
+        self.table = table_of(self.model, tr("Posts of the day"))
         self.table.selectionModel().currentRowChanged.connect(self._read)
         self._text = QPlainTextEdit()
         self._text.setReadOnly(True)
-        self._text.setAccessibleName("Text of the post")
-        self._text.setPlaceholderText("Choose a post to read it whole.")
+        self._text.setAccessibleName(tr("Text of the post"))
+        self._text.setPlaceholderText(tr("Choose a post to read it whole."))
         self._heading = label("", "heading")
         self._said = ""
         split = QSplitter(Qt.Orientation.Horizontal)
@@ -44,7 +45,9 @@ class PostsPanel(QFrame):
         layout.setContentsMargins(8, 6, 6, 6)
         layout.addWidget(self._heading)
         layout.addWidget(split, 1)
-        self.empty = EmptyState("Posts behind a day", "Click a day on the chart to read what was written.")
+        self.empty = EmptyState(
+            tr("Posts behind a day"), tr("Click a day on the chart to read what was written.")
+        )
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(page)
@@ -56,7 +59,7 @@ class PostsPanel(QFrame):
         self._said = heading
         self._heading.setText(heading)
         if not posts:
-            self.empty.say(heading, "No posts on this ticker are stored for that day.")
+            self.empty.say(heading, tr("No posts on this ticker are stored for that day."))
         self._stack.setCurrentIndex(1 if posts else 0)
         if posts:
             self.table.selectRow(0)

@@ -34,6 +34,7 @@ from desktop_app.risk_rows import (
     load_risk_page,
 )
 from fusion_model.findings import HORIZONS
+from resources.language import tr
 
 Cells: TypeAlias = tuple[str, ...]
 HELD, STOCK = "held", "stock"
@@ -43,8 +44,8 @@ MOST_ROWS = 12  # of holdings before their table scrolls
 class RiskPage(Page):
     """Tables of losses, parts, betas and crashes; two buttons choose whose."""
 
-    title = "Risk"
-    lead = "What may be lost, who bears it, and what the same holdings would have lost before."
+    title = tr("Risk")
+    lead = tr("What may be lost, who bears it, and what the same holdings would have lost before.")
     follows_ticker = True
 
     def __init__(self, desk: Desk) -> None:
@@ -54,10 +55,10 @@ class RiskPage(Page):
         self.headline, self.unseen = label("", "figure", wrap=True), label("", "warning", wrap=True)
         self.stale, self.tail = label("", "warning", wrap=True), label("", "muted", wrap=True)
         self.tests = label("", "muted", wrap=True)
-        self.losses, self.loss_table = _table(LOSS_HEADER, "What may be lost")
-        self.parts, self.part_table = _table(PART_HEADER, "Who bears it")
-        self.factors, self.factor_table = _table(FACTOR_HEADER, "What it moves with")
-        self.past, self.past_table = _table(PAST_HEADER, "What happened before")
+        self.losses, self.loss_table = _table(LOSS_HEADER, tr("What may be lost"))
+        self.parts, self.part_table = _table(PART_HEADER, tr("Who bears it"))
+        self.factors, self.factor_table = _table(FACTOR_HEADER, tr("What it moves with"))
+        self.past, self.past_table = _table(PAST_HEADER, tr("What happened before"))
         layout = page_layout(self)
         layout.addLayout(self._choices())
         layout.addWidget(self._scrolling(), 1)
@@ -65,9 +66,11 @@ class RiskPage(Page):
     def _choices(self) -> QHBoxLayout:
         line = QHBoxLayout()
         self._subjects = QButtonGroup(self)
-        self.horizons = HorizonChoice("Who bears it, sessions ahead:", "Who bears it over {}", HORIZONS[1])
+        self.horizons = HorizonChoice(
+            tr("Who bears it, sessions ahead:"), tr("Who bears it over {}"), HORIZONS[1]
+        )
         self.horizons.chosen.connect(self.show_horizon)
-        self.held, self.stock = QPushButton("What you hold"), QPushButton("This stock")
+        self.held, self.stock = QPushButton(tr("What you hold")), QPushButton(tr("This stock"))
         for button, of in ((self.held, HELD), (self.stock, STOCK)):
             button.setCheckable(True)
             button.clicked.connect(partial(self.show_subject, of))
@@ -90,13 +93,13 @@ class RiskPage(Page):
             label(LOSS_NOTE, "muted", wrap=True),
         ):
             layout.addWidget(widget)
-        self.part_heading = label("Who bears it", "heading")
+        self.part_heading = label(tr("Who bears it"), "heading")
         layout.addSpacing(6)
         for widget in (self.part_heading, self.part_table, self.tail):
             layout.addWidget(widget)
         for heading, table in (
-            ("What the same would have done before", self.past_table),
-            ("What it moves with, the market held still", self.factor_table),
+            (tr("What the same would have done before"), self.past_table),
+            (tr("What it moves with, the market held still"), self.factor_table),
         ):
             layout.addSpacing(6)
             layout.addWidget(label(heading, "heading"))
@@ -118,16 +121,16 @@ class RiskPage(Page):
 
     def show_rows(self, rows: RiskPageRows) -> None:
         self.rows = rows
-        self.stock.setText(rows.ticker or "This stock")
+        self.stock.setText(rows.ticker or tr("This stock"))
         self.held.setEnabled(rows.portfolio is not None)
-        self.held.setToolTip("" if rows.portfolio else "State what you hold, then refresh.")
+        self.held.setToolTip("" if rows.portfolio else tr("State what you hold, then refresh."))
         self.stock.setEnabled(rows.stock is not None)
         view = self._view()
         if view is None:
             self.show_empty(
-                "No risk is known yet",
-                "Refresh finds it for every stock that is forecast, and for what you hold.",
-                "Refresh",
+                tr("No risk is known yet"),
+                tr("Refresh finds it for every stock that is forecast, and for what you hold."),
+                tr("Refresh"),
                 lambda: self.desk.start(("refresh",)),
             )
             return

@@ -22,15 +22,16 @@ from desktop_app.alert_rules import ARMED, KINDS, MOST_DAYS, RANGES, REMOVED, SI
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.store_rules import add_rule, set_rule_state
+from resources.language import tr
 
-EVERYONE = "Every watched ticker"
+EVERYONE = tr("Every watched ticker")
 SNOOZE_DAYS = 7
 COLUMNS = (
-    Column[RuleRow]("Ticker", lambda row: row.rule.ticker or EVERYONE),
-    Column[RuleRow]("Tell me when", lambda row: row.rule.sentence, stretch=True),
-    Column[RuleRow]("Then quiet for", lambda row: row.quiet, right=True),
-    Column[RuleRow]("State", lambda row: row.state),
-    Column[RuleRow]("Fired last", lambda row: row.last),
+    Column[RuleRow](tr("Ticker"), lambda row: row.rule.ticker or EVERYONE),
+    Column[RuleRow](tr("Tell me when"), lambda row: row.rule.sentence, stretch=True),
+    Column[RuleRow](tr("Then quiet for"), lambda row: row.quiet, right=True),
+    Column[RuleRow](tr("State"), lambda row: row.state),
+    Column[RuleRow](tr("Fired last"), lambda row: row.last),
 )
 
 
@@ -41,15 +42,17 @@ class RulesPanel(QWidget):
         super().__init__()
         self.desk = desk
         self.model = RecordModel(COLUMNS)
-        self.table = table_of(self.model, "Alert rules")
+        self.table = table_of(self.model, tr("Alert rules"))
         self.table.selectionModel().currentRowChanged.connect(self._enable)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(
             label(
-                "A rule looks at each session that closes after it was set, on prices also at quotes while "
-                "the exchange is open. It counts against no budget. "
-                "Several that fire on one session of a ticker make one alert.",
+                tr(
+                    "A rule looks at each session that closes after it was set, on prices also at quotes "
+                    "while the exchange is open. It counts against no budget. "
+                    "Several that fire on one session of a ticker make one alert."
+                ),
                 "muted",
                 wrap=True,
             )
@@ -105,9 +108,9 @@ class RulesPanel(QWidget):
     def _line_of_buttons(self) -> QHBoxLayout:
         line = QHBoxLayout()
         self.buttons = {
-            "snooze": QPushButton("Snooze for a week"),
-            "arm": QPushButton("Arm anew"),
-            "remove": QPushButton("Remove"),
+            "snooze": QPushButton(tr("Snooze for a week")),
+            "arm": QPushButton(tr("Arm anew")),
+            "remove": QPushButton(tr("Remove")),
         }
         for button, act in zip(self.buttons.values(), (self.snooze, self.arm, self.remove), strict=True):
             button.clicked.connect(act)
@@ -121,7 +124,7 @@ class RulesPanel(QWidget):
         for name, kind in KINDS.items():
             self.kind.addItem(kind.title, name)
         for name, title in SIDES.items():
-            self.side.addItem(title, name)
+            self.side.addItem(tr(title), name)
         for share in RANGES:
             self.range.addItem(f"{share:g} %", share)
         self.threshold, self.quiet = QDoubleSpinBox(), QSpinBox()
@@ -129,21 +132,21 @@ class RulesPanel(QWidget):
         self.threshold.setDecimals(2)
         self.quiet.setRange(0, MOST_DAYS)
         self.quiet.setValue(5)
-        self.quiet.setSuffix(" days quiet")
+        self.quiet.setSuffix(tr(" days quiet"))
         self.unit = label("", "muted")
         self.kind.currentIndexChanged.connect(self._show_kind)
-        add = QPushButton("Add the rule")
+        add = QPushButton(tr("Add the rule"))
         add.setProperty("role", "primary")
         add.clicked.connect(self.add)
         line = QHBoxLayout()
         for widget, name in (
-            (self.ticker, "Ticker of the rule"),
-            (self.kind, "What the rule looks at"),
-            (self.threshold, "Threshold"),
-            (self.range, "Forecast range"),
-            (self.unit, "Unit"),
-            (self.side, "Which way"),
-            (self.quiet, "Days of quiet after it fired"),
+            (self.ticker, tr("Ticker of the rule")),
+            (self.kind, tr("What the rule looks at")),
+            (self.threshold, tr("Threshold")),
+            (self.range, tr("Forecast range")),
+            (self.unit, tr("Unit")),
+            (self.side, tr("Which way")),
+            (self.quiet, tr("Days of quiet after it fired")),
         ):
             widget.setAccessibleName(name)
             line.addWidget(widget)
@@ -159,7 +162,7 @@ class RulesPanel(QWidget):
         self.threshold.setValue(kind.default)
         self.range.setVisible(ranged)
         self.range.setCurrentIndex(self.range.findData(90.0))
-        self.unit.setText("of outcomes" if ranged else kind.unit)
+        self.unit.setText(tr("of outcomes") if ranged else kind.unit)
         self.side.setVisible(kind.sided)
 
     def _current(self) -> RuleRow | None:

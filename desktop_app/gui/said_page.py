@@ -26,13 +26,14 @@ from desktop_app.gui.workers import Read
 from desktop_app.said_then import Past, load_past
 from desktop_app.words import count, day
 from fusion_model.findings import HORIZONS
+from resources.language import tr
 
 
 class SaidPage(Page):
     """A chart to drag a day on, and beside it what was promised that day and what came."""
 
-    title = "What we said then"
-    lead = (
+    title = tr("What we said then")
+    lead = tr(
         "Drag the line, or use the arrow keys: the forecast of that day, drawn over what came. "
         "● ended inside the range of nine in ten, ✕ outside it."
     )
@@ -71,23 +72,23 @@ class SaidPage(Page):
 
     def _controls(self) -> QHBoxLayout:
         line = QHBoxLayout()
-        self.earlier_miss, self.later_miss = QPushButton("◂ Miss"), QPushButton("Miss ▸")
-        self.earlier_miss.setToolTip("The miss before (Ctrl+Left)")
-        self.later_miss.setToolTip("The next miss (Ctrl+Right)")
+        self.earlier_miss, self.later_miss = QPushButton(tr("◂ Miss")), QPushButton(tr("Miss ▸"))
+        self.earlier_miss.setToolTip(tr("The miss before (Ctrl+Left)"))
+        self.later_miss.setToolTip(tr("The next miss (Ctrl+Right)"))
         for button, step, key in ((self.earlier_miss, -1, "Ctrl+Left"), (self.later_miss, 1, "Ctrl+Right")):
-            button.setAccessibleName("Earlier miss" if step < 0 else "Later miss")
+            button.setAccessibleName(tr("Earlier miss") if step < 0 else tr("Later miss"))
             button.clicked.connect(partial(self.to_miss, step))
             short = QShortcut(QKeySequence(key), self, partial(self.to_miss, step))
             short.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setAccessibleName("Day of the forecast")
+        self.slider.setAccessibleName(tr("Day of the forecast"))
         self.slider.setPageStep(20)
         self.slider.valueChanged.connect(self._follow_slider)
         line.addWidget(self.earlier_miss)
         line.addWidget(self.slider, 1)
         line.addWidget(self.later_miss)
         line.addSpacing(12)
-        self.horizons = HorizonChoice("Strip:", "Strip of the outcomes {} ahead", HORIZONS[1])
+        self.horizons = HorizonChoice(tr("Strip:"), tr("Strip of the outcomes {} ahead"), HORIZONS[1])
         self.horizons.chosen.connect(self.show_horizon)
         line.addWidget(self.horizons)
         return line
@@ -103,14 +104,16 @@ class SaidPage(Page):
         self.past, self._wanted_session = rows, ""
         if not rows.said:
             self.show_empty(
-                f"Nothing was said of {rows.ticker} yet",
-                "Train makes a model and the first forecast; each Refresh adds one a session. After the next "
-                "session this page shows what came of it.",
-                "Train",
+                tr("Nothing was said of {ticker} yet", ticker=rows.ticker),
+                tr(
+                    "Train makes a model and the first forecast; each Refresh adds one a session. After the "
+                    "next session this page shows what came of it."
+                ),
+                tr("Train"),
                 lambda: self.desk.start(("train",), ("refresh",)),
             )
             return
-        self.show_as_of(f"Prices through {day(rows.bars[-1].session)}")
+        self.show_as_of(tr("Prices through {session}", session=day(rows.bars[-1].session)))
         self.slider.blockSignals(True)
         self.slider.setRange(0, len(rows.said) - 1)
         self.slider.blockSignals(False)
@@ -166,8 +169,11 @@ class SaidPage(Page):
 
     def _show_strip_note(self) -> None:
         self._strip_note.setText(
-            f"Below: where each outcome {count(self.horizons.horizon, 'session')} ahead fell in its forecast "
-            "(5 to 95 % shaded); ▲ above, ▼ below. Filled: forecast live; hollow: made afterwards."
+            tr(
+                "Below: where each outcome {count} ahead fell in its forecast "
+                "(5 to 95 % shaded); ▲ above, ▼ below. Filled: forecast live; hollow: made afterwards.",
+                count=count(self.horizons.horizon, "session"),
+            )
         )
 
     def show_theme(self, theme: Theme) -> None:

@@ -9,6 +9,7 @@ from desktop_app.gui.tables import label, rule, set_role
 from desktop_app.said_then import Outcome, Past, SaidThen, day_in_words, outcome_in_words
 from desktop_app.words import PriceForecast, count, day, weekday
 from fusion_model.findings import HORIZONS
+from resources.language import tr
 
 
 class SaidPanel(QScrollArea):
@@ -18,7 +19,7 @@ class SaidPanel(QScrollArea):
         super().__init__()
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("What was said and what came, in words")
+        self.setAccessibleName(tr("What was said and what came, in words"))
         self.setMinimumWidth(260)
         page = QWidget()
         page.setProperty("role", "page")
@@ -40,16 +41,18 @@ class SaidPanel(QScrollArea):
         self.how = label("", "muted", wrap=True)
         layout.addWidget(self.how)
         layout.addWidget(
-            label("Outcomes count dividends, as the ranges do; candles do not.", "muted", wrap=True)
+            label(tr("Outcomes count dividends, as the ranges do; candles do not."), "muted", wrap=True)
         )
         layout.addStretch()
         self.setWidget(page)
 
     def show_past(self, past: Past) -> None:
         """Tell what there is on a ticker in all."""
-        self._all.setText(f"All that was said of {past.ticker}")
+        self._all.setText(tr("All that was said of {ticker}", ticker=past.ticker))
         for horizon, text in past.summaries.items():
-            self.summaries[horizon].setText(f"{count(horizon, 'session').capitalize()} ahead: {text}")
+            self.summaries[horizon].setText(
+                tr("{count} ahead: {text}", count=count(horizon, "session").capitalize(), text=text)
+            )
         self.how.setText(past.made)
 
     def show_day(self, then: SaidThen) -> None:
@@ -68,7 +71,7 @@ class HorizonBlock(QWidget):
 
     def __init__(self, horizon: int) -> None:
         super().__init__()
-        self._title = "Next session" if horizon == 1 else f"{horizon} sessions ahead"
+        self._title = tr("Next session") if horizon == 1 else tr("{horizon} sessions ahead", horizon=horizon)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(10)
@@ -81,7 +84,7 @@ class HorizonBlock(QWidget):
         grid.addWidget(label(self._title, "heading"), 1, 0)
         grid.addWidget(self._when, 1, 1, right)
         for row, (name, figure) in enumerate(
-            (("9 of 10 times", self.promise), ("It came", self.came)), start=2
+            ((tr("9 of 10 times"), self.promise), (tr("It came"), self.came)), start=2
         ):
             grid.addWidget(label(name, "muted"), row, 0)
             grid.addWidget(figure, row, 1, right)

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QLocale, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -30,24 +30,27 @@ from desktop_app.secrets import (
     save_secret,
     where_kept,
 )
-from desktop_app.setting_words import GROUPS, SettingWords, text_of, value_of
-from desktop_app.settings import Settings
+from desktop_app.setting_words import CHOICE_NAMES, GROUPS, SettingWords, text_of, value_of
+from desktop_app.settings import TRANSLATIONS, Settings
+from resources.language import ENGLISH, languages, tr
 
 KEY_SUBJECTS = ("keys", "network", "reddit", "fred", "broker")  # complaints of the doctor that a key explains
 
 ANSWERS = {
-    "accepted": "✓ accepted by {source}",
-    "refused": "✕ refused by {source}",
-    "unknown": "{source} did not tell whether it accepts it",
+    "accepted": tr("✓ accepted by {source}"),
+    "refused": tr("✕ refused by {source}"),
+    "unknown": tr("{source} did not tell whether it accepts it"),
 }
-ALL_WELL = "No key is missing, every source in use can be reached, and each accepts its key."
+ALL_WELL = tr("No key is missing, every source in use can be reached, and each accepts its key.")
 
 
 class SettingsPage(Page):
     """A form that is kept at once where an entry is usable, and says below an entry what was expected."""
 
-    title = "Settings"
-    lead = "Kept in settings.json of the home as soon as an entry is usable. Keys go to the system's keyring."
+    title = tr("Settings")
+    lead = tr(
+        "Kept in settings.json of the home as soon as an entry is usable. Keys go to the system's keyring."
+    )
     needs_record = False
 
     def __init__(self, desk: Desk) -> None:
@@ -65,15 +68,17 @@ class SettingsPage(Page):
             layout.addWidget(label(name, "heading"))
             layout.addLayout(self._form(group))
             layout.addWidget(rule())
-        layout.addWidget(label("Keys of the sources", "heading"))
+        layout.addWidget(label(tr("Keys of the sources"), "heading"))
         origins = SECRET_NAMES | BROKER_SECRETS
-        self.keys = {name: KeyRow(desk, name, origin) for name, origin in origins.items()}
+        self.keys = {name: KeyRow(desk, name, tr(origin)) for name, origin in origins.items()}
         for row in self.keys.values():
             layout.addWidget(row)
-        self.test = QPushButton("Test sources and keys")
+        self.test = QPushButton(tr("Test sources and keys"))
         self.test.setToolTip(
-            "Asks which keys are missing, and each source in use whether it is there and accepts its key "
-            "(barograph doctor)"
+            tr(
+                "Asks which keys are missing, and each source in use whether it is there and accepts its key "
+                "(barograph doctor)"
+            )
         )
         self.test.clicked.connect(self.test_keys)
         self.tested = label("", "muted", wrap=True)
@@ -82,7 +87,7 @@ class SettingsPage(Page):
         layout.addStretch()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
-        scroll.setAccessibleName("All settings")
+        scroll.setAccessibleName(tr("All settings"))
         scroll.setWidget(content)
         page_layout(self).addWidget(scroll)
         desk.command.succeeded.connect(self._show_test)
@@ -112,14 +117,26 @@ class SettingsPage(Page):
     def _editor(self, words: SettingWords) -> QWidget:
         if words.many:
             return ChoicesEditor(words.choices, partial(self._take, words))
-        if words.choices:
+        names = self._languages() if words.name == "language" else {}
+        names |= {choice: CHOICE_NAMES[choice] for choice in words.choices}
+        if names:
             box = QComboBox()
-            box.addItems(list(words.choices))
-            box.currentTextChanged.connect(partial(self._take, words))
+            for choice, name in names.items():
+                box.addItem(name, choice)
+            box.currentIndexChanged.connect(lambda _at: self._take(words, str(box.currentData())))
             return box
         line = QLineEdit()
         line.editingFinished.connect(lambda: self._take(words, line.text()))
         return line
+
+    def _languages(self) -> dict[str, str]:
+        """Return the languages to choose from by their own names; one that was chosen and is gone is told."""
+        names = {
+            name: QLocale(name).nativeLanguageName() or name
+            for name in languages((self.desk.home / TRANSLATIONS,))
+        } | {ENGLISH: "English"}  # Qt knows it as American
+        chosen = self.desk.settings.language
+        return names if chosen in names else {**names, chosen: tr("{name} (missing)", name=chosen)}
 
     # Keeping --------------------------------------------------------------------------------------
 
@@ -138,7 +155,7 @@ class SettingsPage(Page):
         set_role(said, "muted")
         if value != getattr(self.desk.settings, words.name):
             self.desk.change_settings(replace(self.desk.settings, **{words.name: value}))
-            self.desk.say(f"{words.title}: kept")
+            self.desk.say(tr("{title}: kept", title=words.title))
 
     def read_again(self) -> None:
         super().read_again()
@@ -153,7 +170,7 @@ class SettingsPage(Page):
         for field in fields(settings):
             editor, value = self.editors.get(field.name), getattr(settings, field.name)
             if isinstance(editor, QComboBox):
-                editor.setCurrentText(str(value))
+                editor.setCurrentIndex(editor.findData(value))
             elif isinstance(editor, ChoicesEditor):
                 editor.show_chosen(value)
             elif isinstance(editor, QLineEdit) and not editor.hasFocus():
@@ -167,7 +184,7 @@ class SettingsPage(Page):
         """Let the doctor ask every source."""
         self._testing = self.desk.start(("doctor",))
         if self._testing:
-            self.tested.setText("Asking the sources …")
+            self.tested.setText(tr("Asking the sources …"))
 
     def _show_test(self, result: dict[str, Any]) -> None:
         if not self._testing:
@@ -192,7 +209,7 @@ class ChoicesEditor(QWidget):
         super().__init__()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self._boxes = {choice: QCheckBox(choice) for choice in choices}
+        self._boxes = {choice: QCheckBox(CHOICE_NAMES[choice]) for choice in choices}
         for box in self._boxes.values():
             box.toggled.connect(lambda _on: changed(", ".join(self.chosen())))
             layout.addWidget(box)
@@ -223,17 +240,17 @@ class KeyRow(QWidget):
         grid.setColumnStretch(4, 1)
         self.line = QLineEdit()
         self.line.setEchoMode(QLineEdit.EchoMode.Password)
-        self.line.setPlaceholderText("Type a key to keep it")
+        self.line.setPlaceholderText(tr("Type a key to keep it"))
         self.line.setAccessibleName(name)
-        self.keep, self.remove = QPushButton("Keep"), QPushButton("Remove")
+        self.keep, self.remove = QPushButton(tr("Keep")), QPushButton(tr("Remove"))
         self.line.textChanged.connect(lambda text: self.keep.setEnabled(bool(text.strip())))
-        self.keep.setAccessibleName(f"Keep {name}")
-        self.remove.setAccessibleName(f"Remove {name} from the keyring")
+        self.keep.setAccessibleName(tr("Keep {name}", name=name))
+        self.remove.setAccessibleName(tr("Remove {name} from the keyring", name=name))
         self.keep.setEnabled(False)
         self.keep.clicked.connect(self._keep)
         self.remove.clicked.connect(self._remove)
         self.state = label("", "muted", wrap=True)
-        self.state.setToolTip(f"Get it at {origin}")
+        self.state.setToolTip(tr("Get it at {origin}", origin=origin))
         self._origin = origin
         grid.addWidget(label(name), 0, 0)
         grid.addWidget(self.line, 0, 1)
@@ -243,14 +260,18 @@ class KeyRow(QWidget):
 
     def look(self) -> None:
         """Ask the keyring on the reading thread where the key is kept."""
-        self._desk.do(f"key {self._name}", partial(where_kept, self._name), self._show)
+        self._desk.do(tr("key {name}", name=self._name), partial(where_kept, self._name), self._show)
 
     def _show(self, where: str) -> None:
-        kept = f"from {where}" if where else f"missing; get it at {self._origin}"
+        kept = (
+            tr("from {where}", where=where)
+            if where
+            else tr("missing; get it at {origin}", origin=self._origin)
+        )
         source, state = self._answer
         self.state.setText(f"{kept} · {ANSWERS[state].format(source=source)}" if where and state else kept)
         set_role(self.state, "warning" if where and state == "refused" else "muted")
-        self.remove.setEnabled(where == "the keyring")
+        self.remove.setEnabled(where == tr("the keyring"))
 
     def show_answer(self, source: str, state: str) -> None:
         """Say whether the source accepted the key, until another one is kept."""
@@ -261,7 +282,11 @@ class KeyRow(QWidget):
         value = self.line.text().strip()
         self.line.clear()
         self._answer = ("", "")
-        self._desk.do(f"keep {self._name}", lambda: save_secret(self._name, value), lambda _: self.look())
+        self._desk.do(
+            tr("keep {name}", name=self._name), lambda: save_secret(self._name, value), lambda _: self.look()
+        )
 
     def _remove(self) -> None:
-        self._desk.do(f"remove {self._name}", lambda: delete_secret(self._name), lambda _: self.look())
+        self._desk.do(
+            tr("remove {name}", name=self._name), lambda: delete_secret(self._name), lambda _: self.look()
+        )

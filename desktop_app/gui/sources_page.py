@@ -9,43 +9,53 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from collectors.market_calendar import utc_now
-from desktop_app.freshness import SourceRow, SourcesView, load_sources_view, next_run, posts_note
+from desktop_app.freshness import (
+    SENTIMENT_MODEL,
+    SourceRow,
+    SourcesView,
+    load_sources_view,
+    next_run,
+    posts_note,
+)
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.doctor_panel import DoctorPanel
 from desktop_app.gui.jobs_panel import JobsPanel
 from desktop_app.gui.page import Page, page_layout
 from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.workers import Read
+from resources.language import tr
 
-SIGNS = {"fresh": "● fresh", "stale": "◐ stale", "missing": "○ missing"}
-FETCH_HINT = "Downloads FinBERT, checks it, and goes on where a download broke off; posts are then read by it"
+SIGNS = {"fresh": tr("● fresh"), "stale": tr("◐ stale"), "missing": tr("○ missing")}
+FETCH_HINT = tr(
+    "Downloads FinBERT, checks it, and goes on where a download broke off; posts are then read by it"
+)
 
 
 class SourcesPage(Page):
     """A row per source, the jobs, and the doctor."""
 
-    title = "Sources"
-    lead = "What is stored, how old it is, and what to do where it is off."
+    title = tr("Sources")
+    lead = tr("What is stored, how old it is, and what to do where it is off.")
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.view, self._next = SourcesView(), dict[str, str]()
         self.model = RecordModel(self._columns(), muted=lambda row: row.state == "stale")
-        self.table = table_of(self.model, "Sources", wrap=True)
+        self.table = table_of(self.model, tr("Sources"), wrap=True)
         self.note = label(wrap=True)
         self.note.setTextFormat(Qt.TextFormat.RichText)
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.note.setOpenExternalLinks(True)
-        self.fetch = QPushButton("Fetch FinBERT (438 MB)")
+        self.fetch = QPushButton(tr("Fetch FinBERT (438 MB)"))
         self.fetch.setToolTip(FETCH_HINT)
         self.fetch.clicked.connect(lambda: desk.start(("models", "fetch"), ("score",)))
         desk.work_changed.connect(lambda working: self.fetch.setEnabled(not working))
         self.jobs, self.doctor = JobsPanel(desk), DoctorPanel(desk)
         self.doctor.examined.connect(self._show_next)
         self.tabs = QTabWidget()
-        self.tabs.addTab(self._sources(), "Sources")
-        self.tabs.addTab(self.jobs, "Jobs")
-        self.tabs.addTab(self.doctor, "Doctor")
+        self.tabs.addTab(self._sources(), tr("Sources"))
+        self.tabs.addTab(self.jobs, tr("Jobs"))
+        self.tabs.addTab(self.doctor, tr("Doctor"))
         page_layout(self).addWidget(self.tabs)
 
     def _sources(self) -> QWidget:
@@ -62,16 +72,16 @@ class SourcesPage(Page):
 
     def _columns(self) -> tuple[Column[SourceRow], ...]:
         return (
-            Column("Source", lambda row: row.title),
-            Column("State", lambda row: SIGNS[row.state]),
-            Column("Newest", lambda row: row.newest),
-            Column("Age", lambda row: row.age),
-            Column("Stored", lambda row: row.content, tooltip=lambda row: row.names),
-            Column("Doubts", lambda row: row.doubts),
-            Column("Last success", lambda row: row.last_success),
-            Column("Next run", self._next_run),
+            Column(tr("Source"), lambda row: row.title),
+            Column(tr("State"), lambda row: SIGNS[row.state]),
+            Column(tr("Newest"), lambda row: row.newest),
+            Column(tr("Age"), lambda row: row.age),
+            Column(tr("Stored"), lambda row: row.content, tooltip=lambda row: row.names),
+            Column(tr("Doubts"), lambda row: row.doubts),
+            Column(tr("Last success"), lambda row: row.last_success),
+            Column(tr("Next run"), self._next_run),
             Column(
-                "What to do",
+                tr("What to do"),
                 lambda row: row.advice,
                 tooltip=lambda row: row.advice,
                 stretch=True,
@@ -84,7 +94,7 @@ class SourcesPage(Page):
 
     def reading(self) -> Read:
         now = utc_now()
-        self.show_as_of(f"As of {now[:10]} {now[11:16]} UTC")
+        self.show_as_of(tr("As of {day} {time} UTC", day=now[:10], time=now[11:16]))
         return partial(load_sources_view, now=now, home=self.desk.home)
 
     def show_rows(self, rows: SourcesView) -> None:
@@ -94,7 +104,7 @@ class SourcesPage(Page):
         self.note.setText(posts_note(rows.rows))
         self.note.setVisible(bool(self.note.text()))
         self.fetch.setVisible(
-            any(row.title == "Sentiment model" and row.state == "missing" for row in rows.rows)
+            any(row.title == SENTIMENT_MODEL and row.state == "missing" for row in rows.rows)
         )
         if not self.doctor.asked:
             self.doctor.examine()
@@ -103,4 +113,4 @@ class SourcesPage(Page):
         self._next = dict(runs)
         self.model.show_rows(self.model.rows)
         many = len(self.doctor.model.rows)
-        self.tabs.setTabText(2, f"Doctor ({many})" if many else "Doctor")
+        self.tabs.setTabText(2, tr("Doctor ({many})", many=many) if many else tr("Doctor"))

@@ -27,8 +27,9 @@ from PySide6.QtWidgets import (
 
 from collectors.errors import CollectorError
 from desktop_app.export import export_table
+from resources.language import tr
 
-PLAIN_CSV, EXCEL_CSV = "CSV (*.csv)", "CSV for Excel (*.csv)"  # the latter with a byte order mark
+PLAIN_CSV, EXCEL_CSV = tr("CSV (*.csv)"), tr("CSV for Excel (*.csv)")  # the latter with a byte order mark
 NARROWEST, FIRST_GUESS = 80, 600  # pixels of a text that wraps: at least, and before it has a place
 
 Row = TypeVar("Row")
@@ -130,7 +131,7 @@ def table_of(model: RecordModel[Any], name: str, *, wrap: bool = False) -> QTabl
     for position, column in enumerate(model.columns):
         mode = QHeaderView.ResizeMode.Stretch if column.stretch else QHeaderView.ResizeMode.ResizeToContents
         header.setSectionResizeMode(position, mode)
-    save = QAction("Save this table as CSV …", view)
+    save = QAction(tr("Save this table as CSV …"), view)
     save.setShortcut(QKeySequence("Ctrl+Shift+S"))
     save.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
     save.triggered.connect(lambda: _ask_to_save(view, model, name))
@@ -178,13 +179,13 @@ def save_table(model: RecordModel[Any], out: Path, *, excel: bool = False) -> in
 
 
 def _ask_to_save(view: QTableView, model: RecordModel[Any], name: str) -> None:
-    path, excel = ask_csv(view, "Save this table", f"barograph-{name.lower().replace(' ', '-')}.csv")
+    path, excel = ask_csv(view, tr("Save this table"), f"barograph-{name.lower().replace(' ', '-')}.csv")
     if path is None:
         return
     try:
         save_table(model, path, excel=excel)
     except CollectorError as error:
-        QMessageBox.warning(view, "Save this table", str(error))
+        QMessageBox.warning(view, tr("Save this table"), str(error))
 
 
 def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:

@@ -25,27 +25,32 @@ from desktop_app.gui.workers import Read
 from desktop_app.track_figures import KINDS, Cut, HeldRow, TrackFigures, load_track_figures
 from desktop_app.words import percent
 from fusion_model.findings import HORIZONS
+from resources.language import tr
 
 
 def _columns(first: str) -> tuple[Column[HeldRow], ...]:
     def held(i: int) -> Column[HeldRow]:
         promised = ("50 %", "80 %", "90 %", "95 %")[i]
-        return Column[HeldRow](f"{promised} held", lambda row: percent(row.held[i], 1), right=True)
+        return Column[HeldRow](
+            tr("{promised} held", promised=promised), lambda row: percent(row.held[i], 1), right=True
+        )
 
     return (
         Column[HeldRow](first, lambda row: row.name, stretch=True),
-        Column[HeldRow]("Forecasts", lambda row: f"{row.forecasts:,}", right=True),
+        Column[HeldRow](tr("Forecasts"), lambda row: f"{row.forecasts:,}", right=True),
         *(held(i) for i in range(4)),
-        Column[HeldRow]("Below 9 of 10", lambda row: percent(row.below, 1), right=True),
-        Column[HeldRow]("Above", lambda row: percent(row.above, 1), right=True),
+        Column[HeldRow](tr("Below 9 of 10"), lambda row: percent(row.below, 1), right=True),
+        Column[HeldRow](tr("Above"), lambda row: percent(row.above, 1), right=True),
     )
 
 
 class TrackPage(Page):
     """A sentence, a choice of forecasts, three diagrams, and the same by ticker and by period."""
 
-    title = "Track record"
-    lead = "What earlier forecasts promised, and what came. The record is append-only: none can be rewritten."
+    title = tr("Track record")
+    lead = tr(
+        "What earlier forecasts promised, and what came. The record is append-only: none can be rewritten."
+    )
     slow = True
 
     def __init__(self, desk: Desk) -> None:
@@ -70,7 +75,7 @@ class TrackPage(Page):
 
     def _choices(self) -> QHBoxLayout:
         line = QHBoxLayout()
-        line.addWidget(label("Forecasts:", "muted"))
+        line.addWidget(label(tr("Forecasts:"), "muted"))
         self._kinds = QButtonGroup(self)
         self.kind_buttons: dict[str, QPushButton] = {}
         for kind, title in KINDS.items():
@@ -78,7 +83,7 @@ class TrackPage(Page):
             self.kind_buttons[kind] = button
             line.addWidget(button)
         line.addSpacing(16)
-        self.horizons = HorizonChoice("Sessions ahead:", "{} ahead", HORIZONS[0])
+        self.horizons = HorizonChoice(tr("Sessions ahead:"), tr("{} ahead"), HORIZONS[0])
         self.horizons.chosen.connect(partial(self.choose, None))
         line.addWidget(self.horizons)
         line.addStretch()
@@ -96,19 +101,30 @@ class TrackPage(Page):
         line = QHBoxLayout()
         line.setSpacing(10)
         for title, note, diagram in (
-            ("Promised against came", "On the dashed line every level keeps its promise.", self.reliability),
-            ("Where outcomes fell", "Level bars are calibrated; high ends: ranges too narrow.", self.pit),
-            ("Error saved beside simpler methods", self.scored, self.skill),
+            (
+                tr("Promised against came"),
+                tr("On the dashed line every level keeps its promise."),
+                self.reliability,
+            ),
+            (
+                tr("Where outcomes fell"),
+                tr("Level bars are calibrated; high ends: ranges too narrow."),
+                self.pit,
+            ),
+            (tr("Error saved beside simpler methods"), self.scored, self.skill),
         ):
             line.addWidget(_framed(title, note, diagram), 1)
         return line
 
     def _tables(self) -> QTabWidget:
-        self.by_ticker, self.by_period = RecordModel(_columns("Ticker")), RecordModel(_columns("Made in"))
+        self.by_ticker, self.by_period = (
+            RecordModel(_columns(tr("Ticker"))),
+            RecordModel(_columns(tr("Made in"))),
+        )
         tabs = QTabWidget()
-        tabs.setAccessibleName("Track record by ticker and by period")
-        tabs.addTab(table_of(self.by_ticker, "Track record by ticker"), "By ticker, worst first")
-        tabs.addTab(table_of(self.by_period, "Track record by period"), "By period")
+        tabs.setAccessibleName(tr("Track record by ticker and by period"))
+        tabs.addTab(table_of(self.by_ticker, tr("Track record by ticker")), tr("By ticker, worst first"))
+        tabs.addTab(table_of(self.by_period, tr("Track record by period")), tr("By period"))
         return tabs
 
     # Showing --------------------------------------------------------------------------------------
@@ -120,10 +136,12 @@ class TrackPage(Page):
         self.figures = rows
         if not rows.counts["all"] and not rows.skills:
             self.show_empty(
-                "No forecast has met its day yet",
-                "Train makes a model and the first forecast; the next session shows what it was worth. "
-                "“barograph backtest” and “barograph scorecard” judge the past.",
-                "Train",
+                tr("No forecast has met its day yet"),
+                tr(
+                    "Train makes a model and the first forecast; the next session shows what it was worth. "
+                    "“barograph backtest” and “barograph scorecard” judge the past."
+                ),
+                tr("Train"),
                 lambda: self.desk.start(("train",), ("refresh",)),
             )
             return

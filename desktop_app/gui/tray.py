@@ -16,6 +16,7 @@ from desktop_app.gui.theme import Theme
 from desktop_app.gui.workers import Command
 from desktop_app.snapshot import Overview
 from desktop_app.words import count
+from resources.language import tr
 
 COLLECTS = "tray/collects"  # in the window's memory: whether the schedule runs when the window opens next
 TOLD = "tray/told"  # there too: the alerts that were told, a line each
@@ -54,10 +55,10 @@ class Tray(QObject):
         self._schedule.succeeded.connect(self._show_state)
         self._schedule.cancelled.connect(self._show_state)
         self.menu = QMenu()
-        self.collect = QAction("Collect on schedule", self, checkable=True)
+        self.collect = QAction(tr("Collect on schedule"), self, checkable=True)
         self.collect.toggled.connect(self._switch)
         self.holder = QAction("", self, enabled=False)
-        show, leave_action = QAction("Open Barograph", self), QAction("Quit", self)
+        show, leave_action = QAction(tr("Open Barograph"), self), QAction(tr("Quit"), self)
         show.triggered.connect(open_window)
         leave_action.triggered.connect(leave)
         self.menu.addActions([show, self.collect, self.holder])
@@ -148,18 +149,22 @@ class Tray(QObject):
         elsewhere = self._elsewhere()
         self.collect.setEnabled(elsewhere is None)
         self.holder.setText(
-            f"The schedule is running {elsewhere}"
+            tr("The schedule is running {elsewhere}", elsewhere=elsewhere)
             if elsewhere
-            else "The schedule runs here"
+            else tr("The schedule runs here")
             if self._schedule.running
-            else "The schedule is not running"
+            else tr("The schedule is not running")
         )
-        waiting = f"{count(self._waiting, 'ticker')} with alerts not seen\n" if self._waiting else ""
-        self.icon.setToolTip(f"Barograph\n{waiting}{self.holder.text()}")
+        waiting = (
+            tr("{count} with alerts not seen\n", count=count(self._waiting, "ticker"))
+            if self._waiting
+            else ""
+        )
+        self.icon.setToolTip(tr("Barograph\n{waiting}{text}", waiting=waiting, text=self.holder.text()))
 
     def _tell_failure(self, sentence: str) -> None:
         self.collect.blockSignals(True)
         self.collect.setChecked(False)  # and what was chosen stays for the next time
         self.collect.blockSignals(False)
         self._show_state()
-        self.tell(f"Collecting on schedule ended: {sentence}")
+        self.tell(tr("Collecting on schedule ended: {sentence}", sentence=sentence))

@@ -37,15 +37,21 @@ from desktop_app.gui.tables import label
 from desktop_app.gui.theme import Theme
 from desktop_app.snapshot import WatchRow
 from desktop_app.words import money, percent
+from resources.language import tr
 
 Index = QModelIndex | QPersistentModelIndex
 
 ROW_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
-BY_SECTOR = "By sector"
-ORDERS = ("By ticker", BY_SECTOR, "By move", "By width of range", "Alerts first")
-RANGE_NOTE = "Last line: 90 % range, next session."
-EVERYONE = "All tickers"
+ORDERS = BY_TICKER, BY_SECTOR, BY_MOVE, BY_WIDTH, ALERTS_FIRST = (
+    tr("By ticker"),
+    tr("By sector"),
+    tr("By move"),
+    tr("By width of range"),
+    tr("Alerts first"),
+)
+RANGE_NOTE = tr("Last line: 90 % range, next session.")
+EVERYONE = tr("All tickers")
 NARROWEST_BUTTON = 60  # pixels
 MARGIN = 10
 SPARKLINE_EXTRA = 8  # pixels that the last line of a card is higher than a line of text
@@ -86,24 +92,32 @@ class WatchModel(QAbstractListModel):
 def _sort_key(row: WatchRow, order: str) -> float | str:
     if order == BY_SECTOR:
         return f"{row.sector or '~'} {row.ticker}"  # those without one stand last
-    if order == "By move":
+    if order == BY_MOVE:
         return math.inf if math.isnan(row.move) else -row.move
-    if order == "By width of range":
+    if order == BY_WIDTH:
         return math.inf if math.isnan(row.relative_width) else -row.relative_width
-    return f"{0 if row.alert else 1}{row.ticker}" if order == "Alerts first" else row.ticker
+    return f"{0 if row.alert else 1}{row.ticker}" if order == ALERTS_FIRST else row.ticker
 
 
 def spoken(row: WatchRow) -> str:
     """Return a row as sentences, for the pointer and for screen readers."""
-    parts = [f"{row.ticker} {row.name}: {money(row.last_close)} at the close of {row.session}"]
+    parts = [
+        tr(
+            "{ticker} {name}: {last_close} at the close of {session}",
+            ticker=row.ticker,
+            name=row.name,
+            last_close=money(row.last_close),
+            session=row.session,
+        )
+    ]
     if not math.isnan(row.move):
-        parts.append(f"{percent(row.move, signed=True)} on the session before")
+        parts.append(tr("{move} on the session before", move=percent(row.move, signed=True)))
     if row.range_text:
-        parts.append(f"next session {row.range_text} with 90 % probability")
+        parts.append(tr("next session {range_text} with 90 % probability", range_text=row.range_text))
     if row.stale:
-        parts.append("stale: newer prices are to be collected")
+        parts.append(tr("stale: newer prices are to be collected"))
     if row.alert:
-        parts.append(f"alert: {row.alert}")
+        parts.append(tr("alert: {alert}", alert=row.alert))
     return ", ".join(parts)
 
 
@@ -150,9 +164,9 @@ class WatchDelegate(QStyledItemDelegate):
         if row.alert:
             x = first.left() + painter.fontMetrics().horizontalAdvance(row.ticker) + 10
             painter.setFont(bold)
-            self._text(painter, QRectF(x, first.top(), 80, line), left, "▲ unusual", theme.warning, plain)
+            self._text(painter, QRectF(x, first.top(), 80, line), left, tr("▲ unusual"), theme.warning, plain)
         half = QRectF(second.left(), second.top(), second.width() * 0.62, line)
-        name = f"{row.sector or 'no sector'} · {row.name}" if self.with_sector else row.name
+        name = f"{row.sector or tr('no sector')} · {row.name}" if self.with_sector else row.name
         self._text(painter, half, left, name, theme.muted, plain)
         if not math.isnan(row.move):
             arrow, colour = ("▴", up) if row.move >= 0 else ("▾", down)
@@ -164,7 +178,7 @@ class WatchDelegate(QStyledItemDelegate):
             painter,
             third,
             right,
-            row.range_text or "no forecast",
+            row.range_text or tr("no forecast"),
             fan if row.range_text else theme.muted,
             plain,
         )
@@ -199,7 +213,7 @@ class WatchlistPanel(QFrame):
         self._proxy.setSortRole(SORT_ROLE)
         self._delegate = WatchDelegate(theme)
         self.view = QListView()
-        self.view.setAccessibleName("Watchlist")
+        self.view.setAccessibleName(tr("Watchlist"))
         self.view.setModel(self._proxy)
         self.view.setItemDelegate(self._delegate)
         self.view.setMouseTracking(True)
@@ -211,18 +225,18 @@ class WatchlistPanel(QFrame):
 
     def _build(self) -> None:
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search name, ticker or sector")
+        self.search.setPlaceholderText(tr("Search name, ticker or sector"))
         self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Search the watchlist")
+        self.search.setAccessibleName(tr("Search the watchlist"))
         self.search.textChanged.connect(self._proxy.setFilterFixedString)
         self.order = QPushButton()
-        self.order.setAccessibleName("Order of the watchlist")
+        self.order.setAccessibleName(tr("Order of the watchlist"))
         menu = QMenu(self.order)
         for name in ORDERS:
             menu.addAction(name).triggered.connect(partial(self.sort, name))
         self.order.setMenu(menu)
         self.groups = QPushButton(f"{EVERYONE} ▾")
-        self.groups.setAccessibleName("Group of the watchlist")
+        self.groups.setAccessibleName(tr("Group of the watchlist"))
         self.groups.setMenu(QMenu(self.groups))
         self.groups.menu().aboutToShow.connect(lambda: self._fill_groups(self.groups.menu()))
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -257,7 +271,9 @@ class WatchlistPanel(QFrame):
         self.model.show_rows([row for row in rows if not self.group or self.group in row.groups])
         self.sort(self.model.order)
         stale = sum(row.stale for row in self.model.rows)
-        self._note.setText(f"{RANGE_NOTE} Grey: stale ({stale})" if stale else RANGE_NOTE)
+        self._note.setText(
+            tr("{note} Grey: stale ({stale})", note=RANGE_NOTE, stale=stale) if stale else RANGE_NOTE
+        )
         self._note.setVisible(bool(rows))
         self.choose(chosen)
         self._silent = False
@@ -288,30 +304,34 @@ class WatchlistPanel(QFrame):
         if isinstance(row, WatchRow):
             self._fill_membership(menu, row)
             menu.addSeparator()
-        menu.addAction("Watch another ticker …").triggered.connect(self._ask_ticker)
+        menu.addAction(tr("Watch another ticker …")).triggered.connect(self._ask_ticker)
         if isinstance(row, WatchRow):
-            menu.addAction(f"Stop watching {row.ticker}").triggered.connect(
+            menu.addAction(tr("Stop watching {ticker}", ticker=row.ticker)).triggered.connect(
                 partial(self.watch_wanted.emit, row.ticker, False)
             )
 
     def _fill_membership(self, menu: QMenu, row: WatchRow) -> None:
         for name in self.group_names():
             inside = name in row.groups
-            text = f"Take {row.ticker} out of “{name}”" if inside else f"Put {row.ticker} into “{name}”"
+            text = (
+                tr("Take {ticker} out of “{name}”", ticker=row.ticker, name=name)
+                if inside
+                else tr("Put {ticker} into “{name}”", ticker=row.ticker, name=name)
+            )
             menu.addAction(text).triggered.connect(
                 partial(self.group_wanted.emit, name, row.ticker, not inside)
             )
-        menu.addAction(f"Put {row.ticker} into a new group …").triggered.connect(
+        menu.addAction(tr("Put {ticker} into a new group …", ticker=row.ticker)).triggered.connect(
             partial(self._ask_group, row.ticker)
         )
 
     def _ask_group(self, ticker: str) -> None:
-        name, given = QInputDialog.getText(self, "New group", "Name of the group:")
+        name, given = QInputDialog.getText(self, tr("New group"), tr("Name of the group:"))
         if given and name.strip():
             self.group_wanted.emit(name.strip(), ticker, True)
 
     def _ask_ticker(self) -> None:
-        text, given = QInputDialog.getText(self, "Watch another ticker", "Ticker, as AAPL or BRK.B:")
+        text, given = QInputDialog.getText(self, tr("Watch another ticker"), tr("Ticker, as AAPL or BRK.B:"))
         if given and text.strip():
             self.watch_wanted.emit(text, True)
 

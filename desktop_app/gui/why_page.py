@@ -27,24 +27,25 @@ from desktop_app.gui.theme import Theme
 from desktop_app.gui.workers import Read
 from desktop_app.why import CauseRow, HorizonReasons, NeighbourRow, Why, load_why
 from fusion_model.findings import HORIZONS
+from resources.language import tr
 
 CAUSES = (
-    Column[CauseRow]("What was read", lambda row: row.label, tooltip=lambda row: row.detail),
+    Column[CauseRow](tr("What was read"), lambda row: row.label, tooltip=lambda row: row.detail),
     Column[CauseRow](
-        "◂ narrower   wider ▸", lambda _: "", tooltip=lambda row: row.detail, middle=True, stretch=True
+        tr("◂ narrower   wider ▸"), lambda _: "", tooltip=lambda row: row.detail, middle=True, stretch=True
     ),
-    Column[CauseRow]("Effect", lambda row: row.text, tooltip=lambda row: row.detail, right=True),
+    Column[CauseRow](tr("Effect"), lambda row: row.text, tooltip=lambda row: row.detail, right=True),
 )
 NEIGHBOURS = (
-    Column[NeighbourRow]("Stock", lambda row: row.ticker),
-    Column[NeighbourRow]("How strongly", lambda _: "", tooltip=lambda row: row.text),
-    Column[NeighbourRow]("Why", lambda row: row.text, tooltip=lambda row: row.text, stretch=True),
+    Column[NeighbourRow](tr("Stock"), lambda row: row.ticker),
+    Column[NeighbourRow](tr("How strongly"), lambda _: "", tooltip=lambda row: row.text),
+    Column[NeighbourRow](tr("Why"), lambda row: row.text, tooltip=lambda row: row.text, stretch=True),
 )
 RELEASES = (
-    Column[ReleaseRow]("Figure", lambda row: row.title, tooltip=lambda row: row.series_id, stretch=True),
-    Column[ReleaseRow]("Of", lambda row: row.observed, right=True),
-    Column[ReleaseRow]("Value", lambda row: row.value, right=True),
-    Column[ReleaseRow]("Before", lambda row: row.before, right=True),
+    Column[ReleaseRow](tr("Figure"), lambda row: row.title, tooltip=lambda row: row.series_id, stretch=True),
+    Column[ReleaseRow](tr("Of"), lambda row: row.observed, right=True),
+    Column[ReleaseRow](tr("Value"), lambda row: row.value, right=True),
+    Column[ReleaseRow](tr("Before"), lambda row: row.before, right=True),
 )
 TEXT_WIDTH = 440  # pixels, at least
 ROWS_SEEN = 12  # of a table that grows with its rows, before it scrolls
@@ -60,8 +61,8 @@ class WhyRows(NamedTuple):
 class WhyPage(Page):
     """Bars and sentences by horizon on the left; posts, figures and related stocks on the right."""
 
-    title = "Why"
-    lead = (
+    title = tr("Why")
+    lead = tr(
         "What makes the range wide or narrow against an ordinary day of the stock, and what would change it."
     )
     follows_ticker = True
@@ -87,12 +88,12 @@ class WhyPage(Page):
         layout = QVBoxLayout(side)
         layout.setContentsMargins(0, 0, 10, 0)
         layout.setSpacing(8)
-        self.horizons = HorizonChoice("Sessions ahead:", "Reasons for {} ahead", HORIZONS[1])
+        self.horizons = HorizonChoice(tr("Sessions ahead:"), tr("Reasons for {} ahead"), HORIZONS[1])
         self.horizons.chosen.connect(self.show_horizon)
         layout.addWidget(self.horizons, alignment=Qt.AlignmentFlag.AlignLeft)
         self.headline = label("", "heading", wrap=True)
         self.now, self.ordinary = label("", wrap=True), label("", "muted", wrap=True)
-        self._cause_table = table_of(self.causes, "What moved the range, by what was read")
+        self._cause_table = table_of(self.causes, tr("What moved the range, by what was read"))
         self._cause_bars = BarDelegate(
             self._cause_table, 1, lambda row: row.reach, self.desk.theme, diverging=True
         )
@@ -102,15 +103,15 @@ class WhyPage(Page):
                         self.median):  # fmt: skip
             wrapped.setMinimumWidth(TEXT_WIDTH)  # or the scroll area would leave room for a narrower one
         for widget in (self.headline, self.now, self.ordinary, self._cause_table, self.not_read, self.note,
-                       rule(), label("What the model would say otherwise", "heading"), self.otherwise,
-                       rule(), label("The middle of the range", "heading"), self.median):  # fmt: skip
+                       rule(), label(tr("What the model would say otherwise"), "heading"), self.otherwise,
+                       rule(), label(tr("The middle of the range"), "heading"), self.median):  # fmt: skip
             layout.addWidget(widget)
         layout.addStretch()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setAccessibleName("What moved the forecast")
+        scroll.setAccessibleName(tr("What moved the forecast"))
         scroll.setWidget(side)
         return scroll
 
@@ -121,8 +122,8 @@ class WhyPage(Page):
         layout.setSpacing(8)
         self.posts = PostsPanel()
         self.releases_heading, self.neighbours_heading = label("", "heading"), label("", "heading", wrap=True)
-        self._release_table = table_of(self.releases, "Macro figures of the day")
-        self._neighbour_table = table_of(self.neighbours, "Related stocks")
+        self._release_table = table_of(self.releases, tr("Macro figures of the day"))
+        self._neighbour_table = table_of(self.neighbours, tr("Related stocks"))
         self._neighbour_table.activated.connect(self._go_to_neighbour)
         self._neighbour_bars = BarDelegate(
             self._neighbour_table, 1, lambda row: row.strength, self.desk.theme, diverging=False
@@ -143,15 +144,19 @@ class WhyPage(Page):
         if rows is None:
             self.show_as_of("")
             self.show_empty(
-                f"No reasons for {self.desk.ticker} yet",
-                "They are found with the forecasts of the newest close. A stock with less than about a year "
-                "of prices has no forecast.",
-                "Refresh",
+                tr("No reasons for {ticker} yet", ticker=self.desk.ticker),
+                tr(
+                    "They are found with the forecasts of the newest close. A stock with less than about a "
+                    "year of prices has no forecast."
+                ),
+                tr("Refresh"),
                 lambda: self.desk.start(("refresh",)),
             )
             return
         why, news = rows
-        self.show_as_of(f"{why.as_of} · model {why.model_version}")
+        self.show_as_of(
+            tr("{as_of} · model {model_version}", as_of=why.as_of, model_version=why.model_version)
+        )
         self.note.setText(why.note)
         self.not_read.setText(why.not_read)
         self.not_read.setVisible(bool(why.not_read))

@@ -29,26 +29,34 @@ from desktop_app.gui.tables import ask_csv, label, set_role
 from desktop_app.settings import THEMES
 from desktop_app.snapshot import Overview
 from desktop_app.words import age, count, day
+from resources.language import tr
 
+EXPORT_NAMES = {
+    "forecasts": tr("Forecasts"),
+    "anomalies": tr("Anomalies"),
+    "posts": tr("Posts"),
+    "track-record": tr("Track record"),
+}
 EXPORTS: dict[str, Callable[..., int]] = {
     "forecasts": export_forecasts,
     "anomalies": export_anomalies,
     "posts": export_posts,
     "track-record": export_track_record,
 }
+THEME_NAMES = {"system": tr("System"), "light": tr("Light"), "dark": tr("Dark")}
 WORK: tuple[tuple[str, str, str, tuple[tuple[str, ...], ...]], ...] = (
-    ("Collect", "Fetch new prices, posts and macro figures", "Ctrl+L", (("collect",),)),
+    (tr("Collect"), tr("Fetch new prices, posts and macro figures"), "Ctrl+L", (("collect",),)),
     (
-        "Train",
-        "Fit the model to what is stored, then forecast; takes minutes",
+        tr("Train"),
+        tr("Fit the model to what is stored, then forecast; takes minutes"),
         "Ctrl+T",
         (("train",), ("refresh",)),
     ),
-    ("Refresh", "Forecast anew from what is stored", "Ctrl+R", (("refresh",),)),
+    (tr("Refresh"), tr("Forecast anew from what is stored"), "Ctrl+R", (("refresh",),)),
 )
 
 
-PICTURES = {"png": "Chart as PNG", "svg": "Chart as SVG", "pdf": "Report on this ticker as PDF"}
+PICTURES = {"png": tr("Chart as PNG"), "svg": tr("Chart as SVG"), "pdf": tr("Report on this ticker as PDF")}
 
 
 class WorkBar(QToolBar):
@@ -57,7 +65,7 @@ class WorkBar(QToolBar):
     picture_wanted = Signal(str, str)  # a kind of PICTURES, and the file
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__("Work")
+        super().__init__(tr("Work"))
         self.desk = desk
         self.setObjectName("work")
         self.setMovable(False)
@@ -71,8 +79,9 @@ class WorkBar(QToolBar):
             self.addWidget(button)
         self.addWidget(
             self._menu_button(
-                "Export",
-                [(name, partial(self._ask_export, name)) for name in EXPORTS] + self.picture_entries(),
+                tr("Export"),
+                [(EXPORT_NAMES[name], partial(self._ask_export, name)) for name in EXPORTS]
+                + self.picture_entries(),
             )
         )
         gap = QWidget()
@@ -93,17 +102,15 @@ class WorkBar(QToolBar):
         button.setAccessibleName(title)
         menu = QMenu(button)
         for name, act in entries:
-            menu.addAction(
-                name.replace("-", " ")[:1].upper() + name.replace("-", " ")[1:] + " …"
-            ).triggered.connect(act)
+            menu.addAction(f"{name} …").triggered.connect(act)
         button.setMenu(menu)
         return button
 
     def _theme_button(self) -> QPushButton:
-        button = self._menu_button("Theme", [])
+        button = self._menu_button(tr("Theme"), [])
         group = QActionGroup(self)
         for name in THEMES:
-            action = button.menu().addAction(name.capitalize())
+            action = button.menu().addAction(THEME_NAMES[name])
             action.setCheckable(True)
             action.setChecked(name == self.desk.settings.theme)
             action.triggered.connect(partial(self._choose_theme, name))
@@ -126,7 +133,9 @@ class WorkBar(QToolBar):
             self.picture_wanted.emit(kind, path)
 
     def _ask_export(self, name: str) -> None:
-        path, excel = ask_csv(self, f"Export {name}", f"barograph-{name}.csv")
+        path, excel = ask_csv(
+            self, tr("Export {name}", name=EXPORT_NAMES[name].lower()), f"barograph-{name}.csv"
+        )
         if path is not None:
             self.export(name, path, excel=excel)
 
@@ -144,8 +153,8 @@ class StatusLine(QStatusBar):
         self.message.setMinimumWidth(10)
         self.progress = QProgressBar()
         self.progress.setFixedWidth(220)
-        self.progress.setAccessibleName("Progress of the running command")
-        self.cancel = QPushButton("Cancel")
+        self.progress.setAccessibleName(tr("Progress of the running command"))
+        self.cancel = QPushButton(tr("Cancel"))
         self.as_of = label("", "muted")
         self.setSizeGripEnabled(False)
         self.addWidget(self.message, 1)
@@ -179,11 +188,11 @@ class StatusLine(QStatusBar):
             return
         now = utc_now()
         stale = state_of("prices", overview.session, now) == "stale"
-        old = f", {age(overview.session, now)}: stale" if stale else ""
-        self.as_of.setText(f"Prices through {day(overview.session)}{old}")
+        old = tr(", {age}: stale", age=age(overview.session, now)) if stale else ""
+        self.as_of.setText(tr("Prices through {session}{old}", session=day(overview.session), old=old))
         set_role(self.as_of, "warning" if stale else "muted")
 
 
 def _exported(db: sqlite3.Connection, name: str, out: Path, excel: bool) -> str:
     rows = EXPORTS[name](db, out, excel=excel)
-    return f"{count(rows, 'row')} written to {out}"
+    return tr("{count} written to {out}", count=count(rows, "row"), out=out)

@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, QProcess, QThread, QTimer, Signal
 from collectors.errors import CollectorError
 from desktop_app.store import open_home, open_home_reader, open_home_writer
 from desktop_app.terminal import redact
+from resources.language import tr
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,12 @@ class Reader(QThread):
                 self._arrived.emit(key, ticket, None, str(error))
             except Exception as error:
                 logger.exception("Reading %s failed", key)
-                self._arrived.emit(key, ticket, None, f"reading failed: {type(error).__name__}: {error}")
+                self._arrived.emit(
+                    key,
+                    ticket,
+                    None,
+                    tr("reading failed: {name}: {error}", name=type(error).__name__, error=error),
+                )
 
     def _superseded(self, key: str, ticket: int) -> bool:
         return ticket != KEPT and self._newest.get(key) != ticket
@@ -222,7 +228,9 @@ class Command(QObject):
     def _fail_to_start(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
             self._drop()
-            self.failed.emit(f"{self._program[0]} cannot be started; install the program again")
+            self.failed.emit(
+                tr("{program} cannot be started; install the program again", program=self._program[0])
+            )
 
     def _finish(self, exit_code: int, status: QProcess.ExitStatus) -> None:
         if self._process is None:
@@ -238,7 +246,9 @@ class Command(QObject):
             self.cancelled.emit()
         else:
             self.failed.emit(
-                self._problem or self._last_error_line() or f"it ended with exit code {exit_code}"
+                self._problem
+                or self._last_error_line()
+                or tr("it ended with exit code {exit_code}", exit_code=exit_code)
             )
 
     def _last_error_line(self) -> str:
@@ -258,7 +268,11 @@ def _is_worth_a_line(said: dict[str, Any]) -> bool:
 
 def _progress_in_words(said: dict[str, Any]) -> str:
     """Return a line of progress as the log shows it: ``epoch 3 of 12: loss 0.4``."""
-    place = f" {said.get('done', 0):,} of {said['total']:,}" if said.get("total") else ""
+    place = (
+        tr(" {done} of {total}", done=f"{said.get('done', 0):,}", total=f"{said['total']:,}")
+        if said.get("total")
+        else ""
+    )
     message = f": {said['message']}" if said.get("message") else ""
     return f"{said['stage']}{place}{message}"
 

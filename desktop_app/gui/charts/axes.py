@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 
-from desktop_app.words import MONTHS, short_count
+from desktop_app.words import month, short_count
 
 LEFT_AXIS_WIDTH = 62
 
@@ -60,8 +60,8 @@ class SessionAxis(pg.AxisItem):  # type: ignore[misc]
     def _text(self, position: int, wide: bool) -> str:
         session = self._targets.get(position) or self._sessions[position]
         if not wide or position in self._targets:
-            return f"{int(session[8:])} {MONTHS[int(session[5:7]) - 1]}"
-        return session[:4] if session[5:7] == "01" else f"{MONTHS[int(session[5:7]) - 1]} {session[2:4]}"
+            return f"{int(session[8:])} {month(session)}"
+        return session[:4] if session[5:7] == "01" else f"{month(session)} {session[2:4]}"
 
 
 class AmountAxis(pg.AxisItem):  # type: ignore[misc]

@@ -13,10 +13,11 @@ from desktop_app.gui.charts.pens import faint, line
 from desktop_app.gui.theme import Theme
 from desktop_app.track_figures import Reliability, Skill
 from desktop_app.words import percent
+from resources.language import tr
 
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LABEL_SHARE = 0.42  # of the width, for the names of the baselines
-MISSING = "None yet"
+MISSING = tr("None yet")
 
 
 class Diagram(QWidget):
@@ -68,7 +69,7 @@ class ReliabilityDiagram(Diagram):
     """Each quantile: how often it was promised not to be exceeded, and how often it was not."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, "Promised against came")
+        super().__init__(theme, tr("Promised against came"))
         self._points: Sequence[Reliability] = ()
 
     def show_points(self, points: Sequence[Reliability]) -> None:
@@ -76,8 +77,12 @@ class ReliabilityDiagram(Diagram):
         self._points = points
         worst = max(points, key=lambda one: abs(one.came - one.promised), default=None)
         self._tell(
-            f"Farthest from its promise: the level of {percent(worst.promised, 1)}, below which "
-            f"{percent(worst.came, 1)} of the outcomes fell."
+            tr(
+                "Farthest from its promise: the level of {promised}, below which "
+                "{came} of the outcomes fell.",
+                promised=percent(worst.promised, 1),
+                came=percent(worst.came, 1),
+            )
             if worst
             else MISSING
         )
@@ -117,7 +122,7 @@ class ReliabilityDiagram(Diagram):
             painter,
             QRectF(box.left(), box.bottom() + height, box.width(), height + 4),
             Qt.AlignmentFlag.AlignHCenter,
-            "promised → , came ↑",
+            tr("promised → , came ↑"),
         )
         painter.setPen(line(self.theme.muted, Qt.PenStyle.DashLine))
         painter.drawLine(place(0, 0), place(1, 1))
@@ -143,7 +148,7 @@ class PitHistogram(Diagram):
     """Shares of the outcomes in each tenth of what was forecast for them; calibrated: all bars level."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, "Where outcomes fell in their forecasts")
+        super().__init__(theme, tr("Where outcomes fell in their forecasts"))
         self._shares: Sequence[float] = ()
         self._unsure = math.nan
 
@@ -151,7 +156,7 @@ class PitHistogram(Diagram):
         """Replace the ten shares, and half the widest 95 % interval among them (NaN: not known)."""
         self._shares, self._unsure = shares, unsure
         text = ", ".join(percent(share, 1) for share in shares)
-        self._tell(f"From the lowest tenth to the highest: {text}" if shares else MISSING)
+        self._tell(tr("From the lowest tenth to the highest: {text}", text=text) if shares else MISSING)
 
     def _known(self) -> bool:
         return bool(self._shares)
@@ -192,15 +197,15 @@ class PitHistogram(Diagram):
         painter.drawLine(QPointF(box.left(), level(0.1)), QPointF(box.right(), level(0.1)))
         painter.setPen(QColor(self.theme.muted))
         under = QRectF(box.left(), box.bottom() + 2, box.width(), height)
-        self._text(painter, under, Qt.AlignmentFlag.AlignLeft, "lowest tenth")
-        self._text(painter, under, Qt.AlignmentFlag.AlignRight, "highest")
+        self._text(painter, under, Qt.AlignmentFlag.AlignLeft, tr("lowest tenth"))
+        self._text(painter, under, Qt.AlignmentFlag.AlignRight, tr("highest"))
 
 
 class SkillDiagram(Diagram):
     """Error saved beside each simpler method, a dot with its 95 % interval; right of zero is better."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, "Error saved beside simpler methods")
+        super().__init__(theme, tr("Error saved beside simpler methods"))
         self._skills: Sequence[Skill] = ()
 
     def show_skills(self, skills: Sequence[Skill]) -> None:
@@ -250,4 +255,9 @@ def _skill_in_words(one: Skill) -> str:
     text = f"{one.baseline}: {percent(one.skill, 1, signed=True)}"
     if math.isnan(one.low):
         return text
-    return f"{text}, between {percent(one.low, 1, signed=True)} and {percent(one.high, 1, signed=True)}"
+    return tr(
+        "{text}, between {low} and {high}",
+        text=text,
+        low=percent(one.low, 1, signed=True),
+        high=percent(one.high, 1, signed=True),
+    )

@@ -17,6 +17,7 @@ from desktop_app.gui.charts.fan import FanItem
 from desktop_app.gui.charts.pens import faint, line
 from desktop_app.gui.theme import Theme
 from desktop_app.said_then import HIT_HIGH, HIT_LOW, Past, SaidThen
+from resources.language import tr
 
 SESSIONS_BEFORE, SESSIONS_AFTER = 70, 32  # seen around a chosen day
 STRIP_SHARE = 26  # of 100 parts of the height
@@ -35,7 +36,7 @@ class PastChart(QWidget):
         self._then: SaidThen | None = None
         self._horizon = 1
         self._lows = self._highs = np.empty(0)
-        self.setAccessibleName("What was said then, over what happened since")
+        self.setAccessibleName(tr("What was said then, over what happened since"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._view = pg.GraphicsLayoutWidget()

@@ -31,6 +31,7 @@ from desktop_app.gui.theme import Theme
 from desktop_app.overlays import Overlay
 from desktop_app.snapshot import Snapshot
 from desktop_app.words import money
+from resources.language import tr
 
 LEAST_PRICE = 1e-6  # USD; what a logarithm is taken of at least
 ROOM_RIGHT = 7  # bars left free behind the fan
@@ -58,7 +59,7 @@ class PriceChart(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._view = pg.GraphicsLayoutWidget()
-        self.setAccessibleName("Price chart")
+        self.setAccessibleName(tr("Price chart"))
         self._view.ci.layout.setContentsMargins(0, 0, 4, 0)
         self._view.ci.layout.setVerticalSpacing(2)
         layout.addWidget(self._view)
@@ -116,7 +117,7 @@ class PriceChart(QWidget):
         self._cost = pg.InfiniteLine(
             angle=0,
             pen=line(theme.accent, Qt.PenStyle.DashLine, 1.4),
-            label="my cost",
+            label=tr("my cost"),
             labelOpts={
                 "position": 0.04,
                 "color": theme.accent,
@@ -238,7 +239,7 @@ class PriceChart(QWidget):
         self._cost.setVisible(cost is not None)
         if cost is not None:
             self._cost.setPos(self._place(cost))
-            self._cost.label.setFormat(f"my cost {money(cost)}")
+            self._cost.label.setFormat(tr("my cost {cost}", cost=money(cost)))
 
     def show_logarithmic(self, logarithmic: bool) -> None:
         """Draw prices on a logarithmic scale (equal distances are equal percentages), or on a plain one."""

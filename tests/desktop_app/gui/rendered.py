@@ -29,6 +29,28 @@ SLACK = 2  # logical pixels that fonts of different sizes round to
 
 def draw(home: Path, folder: Path, theme: str) -> dict[str, dict[str, object]]:
     """Return what each page's picture is like, by page."""
+    found: dict[str, dict[str, object]] = {}
+
+    def look(name: str, window: MainWindow) -> None:
+        picture = window.grab()
+        picture.save(str(folder / f"{name}-{theme}.png"))
+        found[name] = {
+            "pixels": [picture.width(), picture.height()],
+            "places": places(window),
+            "cut": sorted(cut(window)),
+        }
+
+    visit(home, theme, look)
+    return found
+
+
+def visit(
+    home: Path,
+    theme: str,
+    look: Callable[[str, MainWindow], None],
+    at_last: Callable[[MainWindow], None] = lambda _window: None,
+) -> None:
+    """Open a window, and each of its pages in turn; look at each once it rests, then do the last."""
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     apply_theme(app, theme_named(theme))
@@ -39,22 +61,15 @@ def draw(home: Path, folder: Path, theme: str) -> dict[str, dict[str, object]]:
     shown: list[str] = []
     market.ticker_shown.connect(shown.append)  # type: ignore[attr-defined]
     until(app, lambda: bool(shown) and bool(window.desk.overview.tickers))
-    found = {}
     for entry in PAGES:
         completed: list[bool] = []
         window.page(entry.name).completed.connect(lambda done=completed: done.append(True))
         window.open_page(entry.name)
         until(app, lambda name=entry.name, done=completed: name == "market" or bool(done))
         settle(app, window)
-        picture = window.grab()
-        picture.save(str(folder / f"{entry.name}-{theme}.png"))
-        found[entry.name] = {
-            "pixels": [picture.width(), picture.height()],
-            "places": places(window),
-            "cut": sorted(cut(window)),
-        }
+        look(entry.name, window)
+    at_last(window)
     window.close()
-    return found
 
 
 def until(app: QApplication, done: Callable[[], bool]) -> None:

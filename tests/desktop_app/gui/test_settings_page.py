@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 
 import desktop_app.gui.settings_page as settings_page
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.settings_page import ChoicesEditor, SettingsPage
-from desktop_app.settings import load_settings
+from desktop_app.settings import Settings, load_settings
 from tests.desktop_app.gui.at_window import script
 
 OpenWindow = Callable[..., MainWindow]
@@ -65,6 +65,33 @@ def test_several_choices_are_ticked(open_window: OpenWindow, tmp_path: Path) -> 
     assert isinstance(editor, ChoicesEditor)
     editor._boxes["macro"].click()
     assert load_settings(tmp_path).model_parts == ("macro",)
+
+
+@pytest.mark.usefixtures("keyring")
+def test_a_choice_is_told_in_words_and_kept_by_its_name(open_window: OpenWindow, tmp_path: Path) -> None:
+    page = opened(open_window(tmp_path))
+    box = page.editors["paper_weights"]
+    assert isinstance(box, QComboBox)
+    assert box.currentText() == "Equal weights (1/N)"
+    box.setCurrentText("Minimum CVaR")
+    assert load_settings(tmp_path).paper_weights == "min_cvar"
+
+
+@pytest.mark.usefixtures("keyring")
+def test_languages_of_the_home_are_offered_by_their_own_names(
+    open_window: OpenWindow, tmp_path: Path
+) -> None:
+    translation = tmp_path / "locale" / "de" / "LC_MESSAGES" / "barograph.mo"
+    translation.parent.mkdir(parents=True)
+    translation.write_bytes(b"")
+    page = opened(open_window(tmp_path, settings=Settings(language="fr")))
+    box = page.editors["language"]
+    assert isinstance(box, QComboBox)
+    offered = [box.itemText(at) for at in range(box.count())]
+    assert offered == ["English", "Deutsch", "fr (missing)"]
+    assert box.currentData() == "fr"
+    box.setCurrentText("Deutsch")
+    assert load_settings(tmp_path).language == "de"
 
 
 def test_a_key_is_kept_and_removed_and_never_shown(

@@ -23,16 +23,20 @@ from tests.desktop_app.test_why import reasons
 OpenWindow = Callable[..., MainWindow]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+def fill_reasons(home: Path) -> None:
     """Reasons at two horizons of AAA, and a rate released on the day."""
     found = reasons()
     rows = (*found.attributions, *(replace(row, horizon=5) for row in reasons({"price": 0.3}).attributions))
-    fill_home(tmp_path)
     rate = MacroObservation("DGS10", "2021-03-15", 1.62, "2021-03-16", "2021-03-16T19:00:00Z")
-    with closing(open_home(tmp_path)) as db:
+    with closing(open_home(home)) as db:
         save_reasons(db, [replace(found, attributions=rows)], NOW)
         save_macro(db, [rate, replace(rate, observed_on="2021-03-12", value=1.6)], NOW)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    fill_home(tmp_path)
+    fill_reasons(tmp_path)
     return tmp_path
 
 

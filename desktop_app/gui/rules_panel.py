@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -26,6 +27,7 @@ from resources.language import tr
 
 EVERYONE = tr("Every watched ticker")
 SNOOZE_DAYS = 7
+FEW_LETTERS = 12  # of a title that are always shown
 COLUMNS = (
     Column[RuleRow](tr("Ticker"), lambda row: row.rule.ticker or EVERYONE),
     Column[RuleRow](tr("Tell me when"), lambda row: row.rule.sentence, stretch=True),
@@ -120,6 +122,10 @@ class RulesPanel(QWidget):
 
     def _line_to_add(self) -> QHBoxLayout:
         self.ticker, self.kind, self.side, self.range = (QComboBox() for _ in range(4))
+        for box in (self.ticker, self.kind):  # whose titles would set the least width of the window
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(FEW_LETTERS)
+            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.ticker.addItem(EVERYONE)
         for name, kind in KINDS.items():
             self.kind.addItem(kind.title, name)
@@ -149,8 +155,7 @@ class RulesPanel(QWidget):
             (self.quiet, tr("Days of quiet after it fired")),
         ):
             widget.setAccessibleName(name)
-            line.addWidget(widget)
-        line.addStretch()
+            line.addWidget(widget, 3 if widget is self.kind else 1 if widget is self.ticker else 0)
         line.addWidget(add)
         return line
 

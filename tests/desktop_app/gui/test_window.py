@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 from collectors.records import MacroObservation
 from collectors.store import save_macro, save_price_bars
 from desktop_app.gui.main_window import MainWindow
+from desktop_app.gui.pages import PAGES
 from desktop_app.gui.tables import EXCEL_CSV, PLAIN_CSV
 from desktop_app.gui.theme import apply_theme, theme_named
 from desktop_app.gui.watchlist_panel import WatchlistPanel
@@ -313,6 +314,18 @@ def test_the_window_fits_a_small_screen(
     )
     smallest = window.minimumSizeHint()
     assert (smallest.width() <= 1024, smallest.height() <= 700) == (True, True)
+
+
+def test_no_page_needs_a_wider_window_than_a_small_screen_has(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    for entry in PAGES:
+        window.open_page(entry.name)
+    assert {entry.name: window.page(entry.name).minimumSizeHint().width() <= 960 for entry in PAGES} == {
+        entry.name: True for entry in PAGES
+    }
 
 
 def test_the_windows_process_never_loads_the_model_or_a_web_client(tmp_path: Path) -> None:

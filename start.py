@@ -27,7 +27,7 @@ CHECKS = (
     ("lint", ["ruff", "check", "."]),
     ("types", ["mypy"]),
     ("import contracts", ["lint-imports"]),
-    ("tests", ["pytest", "--cov", "--cov-report=term", "--durations=10"]),
+    ("tests", ["pytest", "-n", "auto", "--dist", "worksteal", "--durations=10"]),
 )
 
 

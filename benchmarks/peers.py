@@ -37,6 +37,7 @@ from fusion_model.evaluation.scorecard import SHARES, BacktestTable, read_backte
 from fusion_model.findings import FUSION_MODEL, HORIZONS, QUANTILE_LEVELS, ScoreRow
 
 ROOT = Path(__file__).resolve().parent.parent
+OURS, NIXTLA = (ROOT / "benchmarks" / name for name in ("peers_ours.py", "peers_nixtla.py"))
 EVERY_TICKER = 4  # in alphabetical order
 MIN_RETURNS = 1250  # before the first forecast: five years
 SPANS = {  # first and last origin, sessions from one to the next
@@ -136,14 +137,22 @@ def _digest(path: Path) -> str:
         return task_digest({name: given[name] for name in given.files})
 
 
+def kept_answer(folder: Path, peer: str, setting: str, task: dict[str, np.ndarray]) -> Path:
+    """Return where a model's answer to a task is kept: another file for another state of its program."""
+    sources = [NIXTLA] if peer in SETTINGS else [OURS, *sorted((ROOT / "fusion_model").rglob("*.py"))]
+    digest = hashlib.sha256(task_digest(task).encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    return folder / f"{peer}{'-' + setting if setting else ''}-{digest.hexdigest()[:8]}.npz"
+
+
 def asked(name: str, home: Path, environment: Path, folder: Path, task: dict[str, np.ndarray]) -> Answered:
     """Return a model's answer to a task: the one that is kept, or a new one by a process of its own."""
     peer, _, setting = name.partition(":")
     if peer in SETTINGS:
         setting = setting or TAKEN[peer]
         name = f"{peer}:{setting}" if setting != TAKEN[peer] else peer
-    digest = task_digest(task)
-    path = folder / f"{peer}{'-' + setting if setting else ''}-{digest[:8]}.npz"
+    path = kept_answer(folder, peer, setting, task)
     if not path.exists():
         if peer in SETTINGS:
             program = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -152,7 +161,7 @@ def asked(name: str, home: Path, environment: Path, folder: Path, task: dict[str
                     f"skipped: {program} is not here; make it as this file's first lines say", file=sys.stderr
                 )
                 raise SystemExit(3)
-            command = [program, ROOT / "benchmarks" / "peers_nixtla.py", peer, setting]
+            command = [program, NIXTLA, peer, setting]
         else:
             command = [sys.executable, "-m", "benchmarks.peers_ours", home, peer]
         print(f"{name} ...", file=sys.stderr, flush=True)

@@ -13,7 +13,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.peers import Answered, asked, behind, old_enough, tables, task_of, write_rows
+from benchmarks import peers
+from benchmarks.peers import (
+    TAKEN,
+    Answered,
+    asked,
+    behind,
+    kept_answer,
+    old_enough,
+    tables,
+    task_of,
+    write_rows,
+)
 from benchmarks.peers_nixtla import (
     CENTRAL,
     Answer,
@@ -174,13 +185,22 @@ def test_a_kept_answer_is_read_and_nobody_asked(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         asked("garch", tmp_path, nowhere, tmp_path, task)
     assert ended.value.code == 3
-    from benchmarks.peers import TAKEN, task_digest
-
-    path = tmp_path / f"garch-{TAKEN['garch']}-{task_digest(task)[:8]}.npz"
+    path = kept_answer(tmp_path, "garch", TAKEN["garch"], task)
     save_answer(path, wide(0.02, 3)[..., ::-1], {"fit_cpu": 1.0}, {"versions": {}})
     kept = asked("garch", tmp_path, nowhere, tmp_path, task)
     np.testing.assert_array_equal(kept.quantiles, wide(0.02, 3))  # put in order
     assert kept.costs["peak_mb"] > 10.0
+
+
+def test_an_answer_of_another_program_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = {"returns": np.zeros(3)}
+    program = tmp_path / "program.py"
+    program.write_text("STEPS = 300")
+    monkeypatch.setattr(peers, "NIXTLA", program)
+    before = kept_answer(tmp_path, "tft", "mixed", task)
+    assert kept_answer(tmp_path, "tft", "mixed", task) == before
+    program.write_text("STEPS = 2000")
+    assert kept_answer(tmp_path, "tft", "mixed", task) != before
 
 
 def test_the_table_names_every_column_in_which_ours_is_behind(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 VALIDATION = 250  # sessions before the first forecast, on which training stops early
-STEPS = {"lstm": 500, "nhits": 500, "tft": 300}  # of training at most
+STEPS = {"lstm": 500, "nhits": 500, "tft": 2000}  # of training at most
 CHECK, PATIENCE = 50, 4  # steps between looks at the validation loss; looks without a better one
 REFIT = 10  # sessions that a fitted AutoETS or GARCH stands for; it reads every new return all the same
 PATHS = 2000  # simulated for GARCH's sums of returns

@@ -106,9 +106,10 @@ class MainWindow(QMainWindow):
 
     def open_page(self, name: str) -> None:
         """Bring a page on screen."""
-        self._stack.setCurrentWidget(self.page(name))
+        page = self.page(name)
+        self._stack.setCurrentWidget(page)
         self.navigation.show_page(name)
-        self.page(name).setFocus()
+        (page.first or page).setFocus()
 
     def shown_page(self) -> str:
         """Return the name of the page on screen."""

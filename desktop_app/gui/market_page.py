@@ -88,7 +88,7 @@ class MarketPage(Page):
         layout = QVBoxLayout(self.body)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._columns)
-        self.setFocusProxy(self.watchlist.view)
+        self.first = self.watchlist.view
 
     # Reading --------------------------------------------------------------------------------------
 

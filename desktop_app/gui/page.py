@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from PySide6.QtCore import QSettings, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QStackedLayout, QVBoxLayout, QWidget
 
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.tables import EmptyState, label
@@ -61,6 +61,7 @@ class Page(QFrame):
         super().__init__()
         self.desk = desk
         self.name = type(self).__name__
+        self.first: QWidget | None = None  # what the keyboard speaks to when the page comes on screen
         self._out_of_date = True
         self._has_rows = False
         self.body = QWidget()
@@ -166,7 +167,9 @@ class Page(QFrame):
 
     def _ticker_choice(self) -> QComboBox:
         self.tickers = choice = QComboBox()
-        choice.setEditable(True)
+        line = QLineEdit()
+        line.setAccessibleName(tr("Ticker"))
+        choice.setLineEdit(line)  # makes it editable
         choice.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         choice.setMinimumContentsLength(7)
         choice.setAccessibleName(tr("Ticker"))

@@ -57,7 +57,7 @@ class SaidPage(Page):
         for key, step in (("Left", -1), ("Right", 1)):
             short = QShortcut(QKeySequence(key), self.chart, partial(self.step, step))
             short.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self.setFocusProxy(self.slider)
+        self.first = self.slider
 
     def _chart_side(self) -> QWidget:
         side = QWidget()

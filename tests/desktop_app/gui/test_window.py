@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QLabel
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QInputDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from collectors.records import MacroObservation
@@ -314,6 +315,35 @@ def test_the_window_fits_a_small_screen(
     )
     smallest = window.minimumSizeHint()
     assert (smallest.width() <= 1024, smallest.height() <= 700) == (True, True)
+
+
+def test_tab_reaches_every_control_that_shift_tab_reaches(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    """A page once handed its focus on to one of its controls, and Tab then leapt over those before it."""
+    window = open_window(fill_home(tmp_path))
+    shown(qtbot, window, "AAA")
+    for entry in PAGES:
+        window.open_page(entry.name)
+        qtbot.waitUntil(lambda: QApplication.focusWidget() is not None)
+        there, back = (walked(window, key) for key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab))
+        assert there == back, entry.name
+        assert len(there) > 5
+
+
+def walked(window: MainWindow, key: Qt.Key) -> set[QWidget]:
+    """Return what has the keyboard on a way round the window; one for each group of buttons."""
+    reached: set[QWidget] = set()
+    for _ in range(200):
+        QTest.keyClick(QApplication.focusWidget() or window, key)
+        at = QApplication.focusWidget()
+        group = at.group() if isinstance(at, QAbstractButton) else None
+        if group is not None and group.exclusive():
+            at = group.buttons()[0]
+        if at in reached:
+            return reached
+        reached.add(at)
+    raise AssertionError("the way round does not come back")
 
 
 def test_no_page_needs_a_wider_window_than_a_small_screen_has(

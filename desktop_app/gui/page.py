@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from PySide6.QtCore import QSettings, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.tables import EmptyState, label
@@ -167,9 +167,10 @@ class Page(QFrame):
 
     def _ticker_choice(self) -> QComboBox:
         self.tickers = choice = QComboBox()
-        line = QLineEdit()
-        line.setAccessibleName(tr("Ticker"))
-        choice.setLineEdit(line)  # makes it editable
+        choice.setEditable(True)
+        line = choice.lineEdit()
+        if line is not None:
+            line.setAccessibleName(tr("Ticker"))
         choice.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         choice.setMinimumContentsLength(7)
         choice.setAccessibleName(tr("Ticker"))

@@ -46,7 +46,7 @@ ADVICE = {
     "prices": tr("Press Collect, or import a folder of price files."),
     "posts": tr("Press Collect (it needs a Reddit key), or import an archive of posts."),
     "macro": tr("Press Collect (it needs a free FRED key), or import FRED's CSV files."),
-    "earnings": tr("Set `contact` in the settings and press Collect, or import a list of reports."),
+    "earnings": tr("Give the settings an e-mail for the SEC and press Collect, or import a list of reports."),
     "model": tr("Press Train."),
     "forecasts": tr("Press Train, then Refresh."),
     "backups": tr("The first collection of a day makes one."),

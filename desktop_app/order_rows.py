@@ -347,8 +347,3 @@ def range_shown(row: OrderRow) -> str:
     """Return today's 95 % range of an order, empty where there was none."""
     low, high = row.order.range_low, row.order.range_high
     return "" if low is None or high is None else f"{money(low)} – {money(high)}"
-
-
-def moment(at: str) -> str:
-    """Return an instant as ``17 Mar 2021, 20:00 UTC``; empty for none."""
-    return tr("{day}, {time} UTC", day=day(at), time=at[11:16]) if at else ""

@@ -93,6 +93,11 @@ def day(on: str, *, year: bool = True) -> str:
     return f"{text} {on[:4]}" if year else text
 
 
+def moment(at: str) -> str:
+    """Return an instant as ``17 Mar 2021, 20:00 UTC``; empty for none."""
+    return tr("{day}, {time} UTC", day=day(at), time=at[11:16]) if at else ""
+
+
 def weekday(on: str) -> str:
     """Return the short name of an ISO date's weekday."""
     return tr(WEEKDAYS[date.fromisoformat(on[:10]).weekday()])

@@ -13,8 +13,7 @@ from desktop_app.gui.page import Page, page_layout
 from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.workers import Read
 from desktop_app.journal import Journal, JournalRow, gain_at, interval_of, load_journal, note_now, return_at
-from desktop_app.order_rows import moment
-from desktop_app.words import percent
+from desktop_app.words import moment, percent
 from fusion_model.evaluation.decisions import Tally
 from fusion_model.findings import HORIZONS
 from resources.language import tr

@@ -20,14 +20,13 @@ from desktop_app.order_rows import (
     PositionRow,
     gain,
     load_orders_page,
-    moment,
     order_in_words,
     price_shown,
     prices_of,
     range_shown,
 )
 from desktop_app.store_journal import AUTOMATIC_SWITCH, KILL_SWITCH
-from desktop_app.words import money, percent
+from desktop_app.words import moment, money, percent
 from resources.language import tr
 
 EMBEDDED = "paper"

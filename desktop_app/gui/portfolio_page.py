@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import (
@@ -16,7 +15,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSplitter,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -25,7 +23,7 @@ from collectors.errors import BadInput
 from collectors.market_calendar import utc_now
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.page import Page, page_layout
-from desktop_app.gui.tables import Column, RecordModel, label, table_of
+from desktop_app.gui.tables import Column, RecordModel, fit_rows, label, table_of, table_of_cells
 from desktop_app.gui.workers import Read
 from desktop_app.holdings_file import HoldingsFile, read_holdings
 from desktop_app.portfolio_rows import (
@@ -53,7 +51,6 @@ from desktop_app.words import count
 from fusion_model.portfolio_findings import METHOD_NAMES, METHODS, MIN_CVAR
 from resources.language import tr
 
-Cells: TypeAlias = tuple[str, ...]
 MOST_ROWS = 14  # of weights before their table scrolls
 SUGGEST = ("portfolio", "suggest")
 
@@ -151,10 +148,10 @@ class PortfolioPage(Page):
         head.addWidget(self.suggest_button)
         self.stale, self.sentence = label("", "warning", wrap=True), label("", wrap=True)
         self.limits = label("", "muted", wrap=True)
-        self.weights, self.weight_table = _table(WEIGHT_HEADER, tr("Suggested weights"))
-        self.methods, self.method_table = _table(METHOD_HEADER, tr("Methods beside each other"))
-        self.walk, self.walk_table = _table(WALK_HEADER, tr("What the methods did before"))
-        self.frontier, self.frontier_table = _table(
+        self.weights, self.weight_table = table_of_cells(WEIGHT_HEADER, tr("Suggested weights"))
+        self.methods, self.method_table = table_of_cells(METHOD_HEADER, tr("Methods beside each other"))
+        self.walk, self.walk_table = table_of_cells(WALK_HEADER, tr("What the methods did before"))
+        self.frontier, self.frontier_table = table_of_cells(
             FRONTIER_HEADER, tr("The least risk for so much exchanged")
         )
         self.walk_title = label("", "muted", wrap=True)
@@ -233,7 +230,7 @@ class PortfolioPage(Page):
         ):
             model.show_rows(cells)
             table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            _fit(table, len(cells))
+            fit_rows(table, len(cells))
         self._show_method()
 
     def _show_method(self, _index: int = 0) -> None:
@@ -248,7 +245,7 @@ class PortfolioPage(Page):
             else tr("This method was left out when the suggestions were made: suggest anew.")
         )
         self.weights.show_rows(cells)
-        _fit(self.weight_table, min(len(cells), MOST_ROWS))
+        fit_rows(self.weight_table, min(len(cells), MOST_ROWS))
 
     # What the person does -------------------------------------------------------------------------
 
@@ -373,30 +370,5 @@ def _holding_cell(place: int, row: HoldingRow) -> str:
     return holding_cells(row)[place]
 
 
-def _cell(place: int, cells: Cells) -> str:
-    return cells[place]
-
-
 def _no_cell(_row: HoldingRow) -> str:
     return ""
-
-
-def _nothing(_cells: Cells) -> str:
-    return ""
-
-
-def _table(header: Cells, name: str) -> tuple[RecordModel[Cells], QTableView]:
-    """Return a table of ready cells; an empty last column takes the room that is left."""
-    columns = [
-        Column[Cells](title[:1].upper() + title[1:], partial(_cell, place), right=place > 0)
-        for place, title in enumerate(header)
-    ]
-    columns.append(Column[Cells]("", _nothing, stretch=True))
-    model = RecordModel(columns)
-    return model, table_of(model, name)
-
-
-def _fit(table: QTableView, rows: int) -> None:
-    """Make a table as high as its rows."""
-    height = table.horizontalHeader().sizeHint().height() + rows * table.verticalHeader().defaultSectionSize()
-    table.setFixedHeight(height + 6)

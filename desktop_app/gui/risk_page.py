@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TypeAlias
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
     QHBoxLayout,
     QPushButton,
     QScrollArea,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -21,7 +19,7 @@ from PySide6.QtWidgets import (
 from desktop_app.gui.desk import Desk
 from desktop_app.gui.horizon_choice import HorizonChoice, kept_horizon
 from desktop_app.gui.page import Page, page_layout
-from desktop_app.gui.tables import Column, RecordModel, label, table_of
+from desktop_app.gui.tables import Cells, fit_rows, label, table_of_cells
 from desktop_app.gui.workers import Read
 from desktop_app.risk_rows import (
     FACTOR_HEADER,
@@ -36,7 +34,6 @@ from desktop_app.risk_rows import (
 from fusion_model.findings import HORIZONS
 from resources.language import tr
 
-Cells: TypeAlias = tuple[str, ...]
 HELD, STOCK = "held", "stock"
 MOST_ROWS = 12  # of holdings before their table scrolls
 
@@ -55,10 +52,10 @@ class RiskPage(Page):
         self.headline, self.unseen = label("", "figure", wrap=True), label("", "warning", wrap=True)
         self.stale, self.tail = label("", "warning", wrap=True), label("", "muted", wrap=True)
         self.tests = label("", "muted", wrap=True)
-        self.losses, self.loss_table = _table(LOSS_HEADER, tr("What may be lost"))
-        self.parts, self.part_table = _table(PART_HEADER, tr("Who bears it"))
-        self.factors, self.factor_table = _table(FACTOR_HEADER, tr("What it moves with"))
-        self.past, self.past_table = _table(PAST_HEADER, tr("What happened before"))
+        self.losses, self.loss_table = table_of_cells(LOSS_HEADER, tr("What may be lost"))
+        self.parts, self.part_table = table_of_cells(PART_HEADER, tr("Who bears it"))
+        self.factors, self.factor_table = table_of_cells(FACTOR_HEADER, tr("What it moves with"))
+        self.past, self.past_table = table_of_cells(PAST_HEADER, tr("What happened before"))
         layout = page_layout(self)
         layout.addLayout(self._choices())
         layout.addWidget(self._scrolling(), 1)
@@ -174,13 +171,13 @@ class RiskPage(Page):
             (self.past, self.past_table, view.past),
         ):
             model.show_rows(cells)
-            _fit(table, len(cells))
+            fit_rows(table, len(cells))
         self._show_parts(view)
 
     def _show_parts(self, view: RiskView) -> None:
         parts: Sequence[Cells] = view.parts.get(self.horizons.horizon, ())
         self.parts.show_rows(parts)
-        _fit(self.part_table, min(len(parts), MOST_ROWS))
+        fit_rows(self.part_table, min(len(parts), MOST_ROWS))
         self.tail.setText(view.tail.get(self.horizons.horizon, ""))
         for widget in (self.part_heading, self.part_table, self.tail):
             widget.setVisible(bool(parts))
@@ -193,30 +190,3 @@ class RiskPage(Page):
     def recall(self, state: QSettings) -> None:
         self.show_horizon(kept_horizon(state.value("risk/horizon"), self.horizons.horizon))
         self._of = STOCK if state.value("risk/of", self._of) == STOCK else HELD
-
-
-def _table(header: Cells, name: str) -> tuple[RecordModel[Cells], QTableView]:
-    """Return a table of ready cells; an empty last column takes the room that is left."""
-    columns = [
-        Column[Cells](title, partial(_cell, place), right=place > 0) for place, title in enumerate(header)
-    ]
-    columns.append(Column[Cells]("", _nothing, stretch=True))
-    model = RecordModel(columns)
-    view = table_of(model, name)
-    view.setVerticalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
-    view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    return model, view
-
-
-def _cell(place: int, cells: Cells) -> str:
-    return cells[place]
-
-
-def _nothing(_cells: Cells) -> str:
-    return ""
-
-
-def _fit(table: QTableView, rows: int) -> None:
-    """Make a table as high as its rows."""
-    height = table.horizontalHeader().sizeHint().height() + rows * table.verticalHeader().defaultSectionSize()
-    table.setFixedHeight(height + 4)

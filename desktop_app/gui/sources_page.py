@@ -23,6 +23,7 @@ from desktop_app.gui.jobs_panel import JobsPanel
 from desktop_app.gui.page import Page, page_layout
 from desktop_app.gui.tables import Column, RecordModel, label, table_of
 from desktop_app.gui.workers import Read
+from desktop_app.words import moment
 from resources.language import tr
 
 SIGNS = {"fresh": tr("● fresh"), "stale": tr("◐ stale"), "missing": tr("○ missing")}
@@ -94,7 +95,7 @@ class SourcesPage(Page):
 
     def reading(self) -> Read:
         now = utc_now()
-        self.show_as_of(tr("As of {day} {time} UTC", day=now[:10], time=now[11:16]))
+        self.show_as_of(tr("As of {moment}", moment=moment(now)))
         return partial(load_sources_view, now=now, home=self.desk.home)
 
     def show_rows(self, rows: SourcesView) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
@@ -34,6 +35,7 @@ NARROWEST, FIRST_GUESS = 80, 600  # pixels of a text that wraps: at least, and b
 
 Row = TypeVar("Row")
 Index = QModelIndex | QPersistentModelIndex
+Cells: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)  # no slots: Python 3.11 cannot subscript a generic dataclass that has them
@@ -138,6 +140,26 @@ def table_of(model: RecordModel[Any], name: str, *, wrap: bool = False) -> QTabl
     view.addAction(save)
     view.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
     return view
+
+
+def table_of_cells(header: Cells, name: str) -> tuple[RecordModel[Cells], QTableView]:
+    """Return a table of ready cells that a page scrolls; an empty last column takes the room that is left."""
+    columns = [
+        Column[Cells](title[:1].upper() + title[1:], itemgetter(place), right=place > 0)
+        for place, title in enumerate(header)
+    ]
+    columns.append(Column[Cells]("", lambda _cells: "", stretch=True))
+    model = RecordModel(columns)
+    table = table_of(model, name)
+    table.horizontalHeader().setMinimumSectionSize(1)  # of the empty one, where the others need the room
+    table.setVerticalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
+    return model, table
+
+
+def fit_rows(table: QTableView, rows: int) -> None:
+    """Make a table as high as its rows."""
+    height = table.horizontalHeader().sizeHint().height() + rows * table.verticalHeader().defaultSectionSize()
+    table.setFixedHeight(height + 6)
 
 
 class RoomyDelegate(QStyledItemDelegate):

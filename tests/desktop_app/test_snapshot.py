@@ -147,7 +147,7 @@ def test_freshness_names_what_is_stale_missing_and_what_to_do(db: sqlite3.Connec
     )
     assert (rows["Earnings dates"].state, rows["Earnings dates"].advice) == (
         "missing",
-        "Set `contact` in the settings and press Collect, or import a list of reports.",
+        "Give the settings an e-mail for the SEC and press Collect, or import a list of reports.",
     )
     assert load_freshness(db, "2021-06-01T12:00:00Z")[0].state == "stale"
 

@@ -224,31 +224,17 @@ def _reason(rule: AlertRule, one: SessionFacts) -> str:
         case "return":
             if _far(one.move * 100, rule):
                 moved = percent(one.move, signed=True)
-                return tr(
-                    "The price moved {moved}; you asked from {threshold} % on.",
-                    moved=moved,
-                    threshold=f"{rule.threshold:g}",
-                )
+                return f"The price moved {moved}; you asked from {rule.threshold:g} % on."
         case "volume":
             if one.volume >= rule.threshold * one.usual_volume > 0:
-                return tr(
-                    "{volume} times the usual volume of the last month.",
-                    volume=f"{one.volume / one.usual_volume:.1f}",
-                )
+                return f"{one.volume / one.usual_volume:.1f} times the usual volume of the last month."
         case "post_count":
             if one.posts >= max(rule.threshold * one.usual_posts, MIN_POSTS) and one.usual_posts > 0:
-                return tr(
-                    "{posts} posts, {times} times the usual number.",
-                    posts=f"{one.posts:.0f}",
-                    times=f"{one.posts / one.usual_posts:.1f}",
-                )
+                return f"{one.posts:.0f} posts, {one.posts / one.usual_posts:.1f} times the usual number."
         case "sentiment":
             if one.posts >= MIN_POSTS and _far(one.tone - one.usual_tone, rule):
-                return tr(
-                    "The tone of {posts} posts is {tone}, usual is {usual_tone}.",
-                    posts=f"{one.posts:.0f}",
-                    tone=f"{one.tone:+.2f}",
-                    usual_tone=f"{one.usual_tone:+.2f}",
+                return (
+                    f"The tone of {one.posts:.0f} posts is {one.tone:+.2f}, usual is {one.usual_tone:+.2f}."
                 )
         case "range":
             return _left_range(rule, one)
@@ -257,10 +243,8 @@ def _reason(rule: AlertRule, one: SessionFacts) -> str:
         case "forecast":
             change = one.width / one.width_before - 1 if one.width_before > 0 else math.nan
             if _far(change * 100, rule):
-                return tr("The range of the next session is {change} ", change=percent(abs(change), 0)) + (
-                    tr("wider than the evening before.")
-                    if change > 0
-                    else tr("narrower than the evening before.")
+                return f"The range of the next session is {percent(abs(change), 0)} " + (
+                    "wider than the evening before." if change > 0 else "narrower than the evening before."
                 )
     return ""
 
@@ -273,12 +257,9 @@ def _far(value: float, rule: AlertRule) -> bool:
 def _left_range(rule: AlertRule, one: SessionFacts) -> str:
     low, high = one.ranges.get(rule.threshold, (math.nan, math.nan))
     if (rule.side != DOWN and one.close > high) or (rule.side != UP and one.close < low):
-        return tr(
-            "The price of {close} lies outside of {money_range}, where "
-            "{threshold} % of outcomes were expected.",
-            close=money(one.close),
-            money_range=money_range(low, high),
-            threshold=f"{rule.threshold:g}",
+        return (
+            f"The price of {money(one.close)} lies outside of {money_range(low, high)}, where "
+            f"{rule.threshold:g} % of outcomes were expected."
         )
     return ""
 
@@ -288,13 +269,7 @@ def _crossed(rule: AlertRule, one: SessionFacts) -> str:
     rose, fell = one.close_before < level <= one.close, one.close_before > level >= one.close
     if (rose and rule.side != DOWN) or (fell and rule.side != UP):
         way = "rose" if rose else "fell"
-        return tr(
-            "The price {way} from {close_before} to {close}, across {level}.",
-            way=way,
-            close_before=money(one.close_before),
-            close=money(one.close),
-            level=money(level),
-        )
+        return f"The price {way} from {money(one.close_before)} to {money(one.close)}, across {money(level)}."
     return ""
 
 

@@ -21,7 +21,6 @@ from desktop_app.secrets import BROKER_SECRETS, SECRET_NAMES, SERVICE, load_secr
 from desktop_app.settings import SETTINGS_NAME, Settings, load_settings
 from desktop_app.words import age, count, day
 from fusion_model import store as findings
-from resources.language import tr
 
 if TYPE_CHECKING:
     from fusion_model.findings import TrainedModel
@@ -47,27 +46,16 @@ def leaks_in_words(report: LeakReport) -> list[str]:
     """Say what the leak alarms were sounded on, then a line per forecaster and one per alarm that fired."""
     config = report.config
     lines = [
-        tr(
-            "Leak alarms on {tickers}, {first_session} to "
-            "{last_session}, the last {scored_sessions} sessions scored; fusion in a small "
-            "configuration ({hidden} units, {networks}, "
-            "{epochs}).",
-            tickers=count(len(report.tickers), "ticker"),
-            first_session=day(report.first_session),
-            last_session=day(report.last_session),
-            scored_sessions=report.scored_sessions,
-            hidden=config.hidden,
-            networks=count(config.members, "network"),
-            epochs=count(config.epochs, "pass", "passes"),
-        )
+        f"Leak alarms on {count(len(report.tickers), 'ticker')}, {day(report.first_session)} to "
+        f"{day(report.last_session)}, the last {report.scored_sessions} sessions scored; fusion in a small "
+        f"configuration ({config.hidden} units, {count(config.members, 'network')}, "
+        f"{count(config.epochs, 'pass', 'passes')})."
     ]
     for model, alarms in report.alarms.items():
         silent = sum(alarm.sounded and not alarm.fired for alarm in alarms)
-        lines.append(
-            tr("{model}: {silent} of {alarms} alarms silent", model=model, silent=silent, alarms=len(alarms))
-        )
+        lines.append(f"{model}: {silent} of {len(alarms)} alarms silent")
         lines += [
-            f"    {'FIRED' if alarm.fired else tr('not known')}, {alarm.name}: {alarm.sentence}"
+            f"    {'FIRED' if alarm.fired else 'not known'}, {alarm.name}: {alarm.sentence}"
             for alarm in alarms
             if alarm.fired or not alarm.sounded
         ]
@@ -80,12 +68,8 @@ def _of_disk(home: Path) -> Iterator[Complaint]:
     if free < MIN_FREE_BYTES:
         yield Complaint(
             "disk",
-            tr(
-                "Only {free} MB are free on the disk that holds {home}; 1,000 MB are a safe margin.",
-                free=f"{free / 1000000.0:,.0f}",
-                home=home,
-            ),
-            tr("make room on it, or choose another folder with --home"),
+            f"Only {free / 1e6:,.0f} MB are free on the disk that holds {home}; 1,000 MB are a safe margin.",
+            "make room on it, or choose another folder with --home",
         )
 
 
@@ -93,12 +77,12 @@ def _of_settings(home: Path) -> Iterator[Complaint]:
     try:
         load_settings(home)
     except BadInput as error:
-        yield Complaint("settings", f"{error}.", tr("mend or delete {home}", home=home / SETTINGS_NAME))
+        yield Complaint("settings", f"{error}.", f"mend or delete {home / SETTINGS_NAME}")
 
 
 def _of_keys(home: Path) -> Iterator[Complaint]:
     if load_secret("FRED_API_KEY") is None:
-        yield _of_missing_key("FRED_API_KEY", tr("macro figures"))
+        yield _of_missing_key("FRED_API_KEY", "macro figures")
     if load_secret("REDDIT_CLIENT_ID") is None:
         yield Complaint("keys", REDDIT_IS_OFF, _set_key("REDDIT_CLIENT_ID"))
     elif load_secret("REDDIT_CLIENT_SECRET") is None and load_secret("REDDIT_REFRESH_TOKEN") is None:
@@ -106,23 +90,14 @@ def _of_keys(home: Path) -> Iterator[Complaint]:
     if _settings_or_defaults(home).broker == "alpaca":
         for name, origin in BROKER_SECRETS.items():
             if load_secret(name) is None:
-                said = tr(
-                    "The key {name} is missing, so no order reaches Alpaca; get it at {origin}.",
-                    name=name,
-                    origin=origin,
-                )
+                said = f"The key {name} is missing, so no order reaches Alpaca; get it at {origin}."
                 yield Complaint("keys", said, _set_key(name))
 
 
 def _of_missing_key(name: str, needed_for: str) -> Complaint:
     return Complaint(
         "keys",
-        tr(
-            "The key {name} is missing, so {needed_for} cannot be collected; get it at {origin}.",
-            name=name,
-            needed_for=needed_for,
-            origin=SECRET_NAMES[name],
-        ),
+        f"The key {name} is missing, so {needed_for} cannot be collected; get it at {SECRET_NAMES[name]}.",
         _set_key(name),
     )
 
@@ -134,9 +109,7 @@ def _set_key(name: str) -> str:
 def _of_database(home: Path, now: str) -> Iterator[Complaint]:
     path = home / choices.DATABASE_NAME
     if not path.is_file():
-        yield Complaint(
-            "prices", tr("Nothing is stored in {home} yet.", home=home), "barograph import prices FILES"
-        )
+        yield Complaint("prices", f"Nothing is stored in {home} yet.", "barograph import prices FILES")
         return
     try:
         with closing(choices.open_home(home)) as db:
@@ -157,7 +130,7 @@ def _of_database(home: Path, now: str) -> Iterator[Complaint]:
         return
     yield Complaint(
         "database",
-        tr("The database {path} is damaged: {wrong}.", path=path, wrong=wrong[0]),
+        f"The database {path} is damaged: {wrong[0]}.",
         facts.REPAIR,
     )
 
@@ -166,20 +139,17 @@ def _of_prices(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
     newest, watched = facts.load_newest_sessions(db), choices.load_watchlist(db)
     if not watched:
         yield Complaint(
-            "watchlist", tr("The watchlist is empty, so no prices are collected."), "barograph watch add AAPL"
+            "watchlist", "The watchlist is empty, so no prices are collected.", "barograph watch add AAPL"
         )
     if not newest:
-        yield Complaint("prices", tr("No prices are stored."), "barograph import prices FILES")
+        yield Complaint("prices", "No prices are stored.", "barograph import prices FILES")
         return
     last = max(newest.values())
     if state_of("prices", last, now) == "stale":
         yield Complaint(
             "prices",
-            tr(
-                "The newest prices are of {last}; the last session that closed is {last_closed_session}.",
-                last=day(last),
-                last_closed_session=day(last_closed_session(now)),
-            ),
+            f"The newest prices are of {day(last)}; the last session that closed is "
+            f"{day(last_closed_session(now))}.",
             "barograph collect prices",
         )
     yield from _of_doubts(db, last)
@@ -187,12 +157,7 @@ def _of_prices(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
     if behind:
         yield Complaint(
             "prices",
-            tr(
-                "{count} had no price on {last}: {some}.",
-                count=count(len(behind), "watched ticker"),
-                last=day(last),
-                some=some(behind),
-            ),
+            f"{count(len(behind), 'watched ticker')} had no price on {day(last)}: {some(behind)}.",
             f"barograph collect prices, or barograph watch remove {behind[0]}",
         )
 
@@ -202,52 +167,31 @@ def _of_doubts(db: sqlite3.Connection, last: str) -> Iterator[Complaint]:
     since = session_after(last, -RECENT_SESSIONS)
     held = [flag for flag in facts.load_flags(db, first=since) if flag.holds and not flag.resolution]
     if held:
-        told = [
-            tr(
-                "{ticker} on {session} ({detail}; {source})",
-                ticker=flag.ticker,
-                session=day(flag.session),
-                detail=flag.detail,
-                source=flag.source,
-            )
-            for flag in held
-        ]
+        told = [f"{flag.ticker} on {day(flag.session)} ({flag.detail}; {flag.source})" for flag in held]
         yield Complaint(
             "quality",
-            tr(
-                "{count} held out of forecasts until borne out: {some}.",
-                count=count(len(held), "price is", "prices are"),
-                some=some(told, 3),
-            ),
+            f"{count(len(held), 'price is', 'prices are')} held out of forecasts until borne out: "
+            f"{some(told, 3)}.",
             "barograph collect prices on another day, or barograph import prices FILES of another source",
         )
 
 
 def _of_other_sources(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
     coverage = facts.load_coverage(db)
-    for kind, noun in (
-        ("posts", "posts"),
-        ("macro", tr("macro figures")),
-        ("earnings", tr("earnings dates")),
-    ):
+    for kind, noun in (("posts", "posts"), ("macro", "macro figures"), ("earnings", "earnings dates")):
         last = max((source.last for source in coverage if source.kind == kind), default="")
         state = state_of(kind, last, now)
         if state == "missing":
             yield Complaint(
                 kind,
-                tr("No {noun} are stored; forecasts go without them.", noun=noun),
+                f"No {noun} are stored; forecasts go without them.",
                 f"barograph collect {kind}, or barograph import {kind} FILES",
             )
         elif state == "stale":
             yield Complaint(
                 kind,
-                tr(
-                    "The newest {noun} are of {last}, {age}; they are stale after {days} days.",
-                    noun=noun,
-                    last=day(last),
-                    age=age(last, now),
-                    days=STALE_AFTER_DAYS[kind],
-                ),
+                f"The newest {noun} are of {day(last)}, {age(last, now)}; they are stale after "
+                f"{STALE_AFTER_DAYS[kind]} days.",
                 f"barograph collect {kind}",
             )
 
@@ -259,7 +203,7 @@ def _of_shortened_series(db: sqlite3.Connection) -> Iterator[Complaint]:
         for message in run.message.split("; "):
             if message.startswith(SHORTENED):
                 yield Complaint(
-                    "macro", f"{message}.", tr("keep backups of this home: FRED cannot give the rest again")
+                    "macro", f"{message}.", "keep backups of this home: FRED cannot give the rest again"
                 )
 
 
@@ -269,11 +213,7 @@ def _of_posts(db: sqlite3.Connection, models: Path) -> Iterator[Complaint]:
     if unscored:
         yield Complaint(
             "scores",
-            tr(
-                "{count} no score by {scorer}.",
-                count=count(unscored, "post has", "posts have"),
-                scorer=scorer,
-            ),
+            f"{count(unscored, 'post has', 'posts have')} no score by {scorer}.",
             "barograph score",
         )
 
@@ -307,22 +247,16 @@ def _of_model(db: sqlite3.Connection, home: Path, now: str) -> Iterator[Complain
         return
     trained = findings.load_trained_model(db)
     if trained is None:
-        yield Complaint("model", tr("No model has been trained."), "barograph train")
+        yield Complaint("model", "No model has been trained.", "barograph train")
         return
     if not (home / choices.MODELS_FOLDER / trained.folder).is_dir():
         yield Complaint(
-            "model",
-            tr("The files of the model {model_version} are missing.", model_version=trained.model_version),
-            "barograph train",
+            "model", f"The files of the model {trained.model_version} are missing.", "barograph train"
         )
     elif state_of("model", trained.as_of_session, now) == "stale" and trained.as_of_session < last:
         yield Complaint(
             "model",
-            tr(
-                "The model knows nothing after {as_of_session}, {age}.",
-                as_of_session=day(trained.as_of_session),
-                age=age(trained.as_of_session, now),
-            ),
+            f"The model knows nothing after {day(trained.as_of_session)}, {age(trained.as_of_session, now)}.",
             "barograph train",
         )
     yield from _of_scorer_change(db, home, trained)
@@ -330,8 +264,8 @@ def _of_model(db: sqlite3.Connection, home: Path, now: str) -> Iterator[Complain
     if forecast is None or forecast < last:
         yield Complaint(
             "forecasts",
-            tr("Prices are stored through {last}, and the newest forecasts are ", last=day(last))
-            + (tr("of {forecast}.", forecast=day(forecast)) if forecast else tr("still to be made.")),
+            f"Prices are stored through {day(last)}, and the newest forecasts are "
+            + (f"of {day(forecast)}." if forecast else "still to be made."),
             "barograph refresh",
         )
 
@@ -346,11 +280,7 @@ def _of_account(db: sqlite3.Connection, home: Path, now: str) -> Iterator[Compla
     if found:
         yield Complaint(
             "account",
-            tr(
-                "The {account} account does not agree with its record: {some}.",
-                account=terms.account,
-                some=some(found, 3),
-            ),
+            f"The {terms.account} account does not agree with its record: {some(found, 3)}.",
             "barograph account kill, then barograph orders export --out orders.csv to look at it",
         )
 
@@ -360,15 +290,9 @@ def _of_scorer_change(db: sqlite3.Connection, home: Path, trained: TrainedModel)
     learned, stored = json.loads(trained.summary).get("scorer", ""), facts.preferred_scorer(db) or ""
     if learned == stored or "sentiment" not in _settings_or_defaults(home).model_parts:
         return
-    before = tr("on scores by {learned}", learned=learned) if learned else tr("without posts")
-    after = (
-        tr("posts are now read by {stored}", stored=stored) if stored else tr("those are no longer stored")
-    )
-    yield Complaint(
-        "model",
-        tr("The model was trained {before}, and {after}.", before=before, after=after),
-        "barograph train",
-    )
+    before = f"on scores by {learned}" if learned else "without posts"
+    after = f"posts are now read by {stored}" if stored else "those are no longer stored"
+    yield Complaint("model", f"The model was trained {before}, and {after}.", "barograph train")
 
 
 def _settings_or_defaults(home: Path) -> Settings:

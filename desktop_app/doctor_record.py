@@ -13,7 +13,6 @@ from desktop_app import store as choices
 from desktop_app.complaint import Complaint, some
 from desktop_app.secrets import load_secret
 from desktop_app.words import age, count, day
-from resources.language import tr
 
 CLOCK_MAY_ERR = timedelta(minutes=2)  # as the schedule allows
 GAPS_TOLD_FOR = timedelta(days=30)
@@ -31,12 +30,9 @@ def complaints_of_runs(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
     if datetime.fromisoformat(ahead) - datetime.fromisoformat(now) > CLOCK_MAY_ERR:
         yield Complaint(
             "clock",
-            tr(
-                "A run is recorded at {ahead}, which is still to come: the clock of this computer was ahead "
-                "then, or is behind now.",
-                ahead=ahead,
-            ),
-            tr("let the system set its clock by the network"),
+            f"A run is recorded at {ahead}, which is still to come: the clock of this computer was ahead "
+            "then, or is behind now.",
+            "let the system set its clock by the network",
         )
     for job, run in last.items():
         lacks_key = job in KEYS_OF_JOBS and load_secret(KEYS_OF_JOBS[job]) is None
@@ -44,12 +40,7 @@ def complaints_of_runs(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
             when = age(run.finished_at, now)
             yield Complaint(
                 job,
-                tr(
-                    "The last run of {job}, {when}, did not work: {reason}.",
-                    job=job,
-                    when=when,
-                    reason=run.message.rstrip("."),
-                ),
+                f"The last run of {job}, {when}, did not work: {run.message.rstrip('.')}.",
                 MENDS.get(job, f"barograph collect {job}"),
             )
 
@@ -57,19 +48,12 @@ def complaints_of_runs(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
 def complaints_of_gaps(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
     """Tell of sessions without a bar, and of posts that Reddit no longer listed when it was asked."""
     flags = facts.load_flags(db, tickers=choices.load_watchlist(db))
-    gaps = [
-        tr("{ticker} on {session}", ticker=flag.ticker, session=day(flag.session))
-        for flag in flags
-        if _is_gap(flag.kind, flag.resolution)
-    ]
+    gaps = [f"{flag.ticker} on {day(flag.session)}" for flag in flags if _is_gap(flag.kind, flag.resolution)]
     if gaps:
         yield Complaint(
             "gaps",
-            tr(
-                "{count} no bar of a watched ticker between others: {some}.",
-                count=count(len(gaps), "session has", "sessions have"),
-                some=some(gaps[::-1], 3),
-            ),
+            f"{count(len(gaps), 'session has', 'sessions have')} no bar of a watched ticker between others: "
+            f"{some(gaps[::-1], 3)}.",
             "barograph import prices FILES of another source, where it traded on that day",
         )
     since = instant(datetime.fromisoformat(now) - GAPS_TOLD_FOR)
@@ -82,8 +66,8 @@ def complaints_of_gaps(db: sqlite3.Connection, now: str) -> Iterator[Complaint]:
     if parts:
         yield Complaint(
             "gaps",
-            tr("Reddit lists about a thousand posts, and no longer listed {some}.", some=some(parts, 2)),
-            tr("leave `barograph serve` running, or barograph import posts FILES of an archive"),
+            f"Reddit lists about a thousand posts, and no longer listed {some(parts, 2)}.",
+            "leave `barograph serve` running, or barograph import posts FILES of an archive",
         )
 
 

@@ -123,7 +123,7 @@ def load_freshness(db: sqlite3.Connection, now: str, home: Path | None = None) -
             _finding(
                 "model",
                 tr("Model"),
-                "trained" if trained else "",
+                tr("trained") if trained else "",
                 trained.as_of_session if trained else "",
                 now,
             ),
@@ -246,7 +246,7 @@ def next_run(row: SourceRow, runs: Mapping[str, str], *, scheduled: bool, now: s
     if not at:
         return tr("after the others") if runs else "…"
     return (
-        "now"
+        tr("now")
         if at <= now
         else tr("{weekday} {day}, {time} UTC", weekday=weekday(at), day=day(at, year=False), time=at[11:16])
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from collectors.store import load_actions, load_bars
 from desktop_app.account import note_on
+from desktop_app.order_rows import STATUS_NAMES
 from desktop_app.prices_now import latest_prices
 from desktop_app.settings import Settings
 from desktop_app.store_journal import (
@@ -43,7 +44,6 @@ KINDS = {
     "switch": tr("Switch"),
     "deposit": tr("Deposit"),
 }
-DECISIONS = {"approved": tr("approved"), "rejected": tr("rejected")}
 EMPTY = tr("Nothing yet: alerts, decisions and notes enter here, and stay.")
 GROUPS = (
     tr("Proposals you rejected"),
@@ -166,7 +166,7 @@ def _what(entry: JournalEntry, order: Order | None) -> str:
     by = "" if entry.decided_by == PERSON else tr(" by {decided_by}", decided_by=entry.decided_by)
     return tr(
         "{decision}{by}: {side} {shares} {ticker} at about {price}",
-        decision=DECISIONS.get(entry.decision, entry.decision),
+        decision=STATUS_NAMES.get(entry.decision, entry.decision),
         by=by,
         side=side_in_words(order.side),
         shares=f"{order.shares:,.4g}",

@@ -229,7 +229,7 @@ def _stale(found: RiskFound, named: Sequence[str], held: Sequence[str]) -> str:
 
 
 def _loss_cells(report: RiskReport) -> tuple[str, ...]:
-    span = tr("1 session") if report.horizon == 1 else tr("{horizon} sessions", horizon=report.horizon)
+    span = count(report.horizon, "session")
     fall = "" if report.drawdown_95 is None else percent(report.drawdown_95)
     return (
         f"{day(report.target_session, year=False)} ({span})",

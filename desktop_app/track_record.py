@@ -74,7 +74,7 @@ def track_record(scores: Sequence[ScoreRow]) -> TrackRecord:
 
 def _row(row: ScoreRow) -> TrackRow:
     shares = (row.coverage_50, row.coverage_80, row.coverage_90, row.coverage_95)
-    return TrackRow(_sessions(row.horizon).capitalize(), tuple(percent(share, 0) for share in shares))
+    return TrackRow(count(row.horizon, "session").capitalize(), tuple(percent(share, 0) for share in shares))
 
 
 def _kept(coverages: Sequence[float]) -> str:
@@ -129,7 +129,7 @@ def _direction(own: Sequence[ScoreRow], skilled: frozenset[int]) -> str:
     if not skilled:
         return tr("No directional skill shown so far: read the ranges, not the chance of a rise.")
     right = [row for row in own if row.horizon in skilled]
-    where = tr(" and ").join(_sessions(row.horizon) for row in right)
+    where = tr(" and ").join(count(row.horizon, "session") for row in right)
     hits = tr(" and ").join(percent(row.direction_hits, 0) for row in right)
     others = tr(" None at the other horizons.") if len(skilled) < len(own) else ""
     return tr(
@@ -146,9 +146,5 @@ def _horizons(horizons: Sequence[int]) -> str:
     return (
         tr("{first} and {last} sessions", first=", ".join(first), last=last)
         if first
-        else _sessions(horizons[0])
+        else count(horizons[0], "session")
     )
-
-
-def _sessions(horizon: int) -> str:
-    return tr("{horizon} session", horizon=horizon) + ("s" if horizon != 1 else "")

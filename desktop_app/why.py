@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from collectors.store import load_actions, load_bars
 from desktop_app.export import total_wealth
 from desktop_app.track_record import track_record
-from desktop_app.words import day, money, money_range, percent, weekday
+from desktop_app.words import count, day, horizon_title, money, money_range, percent, weekday
 from fusion_model.findings import QUANTILE_LEVELS, Attribution, Counterfactual, ExpectedReport, Forecast
 from fusion_model.store import load_expected_report, load_forecasts
 from fusion_model.store import load_scores as load_scorecard
@@ -197,9 +197,7 @@ def _horizon(
     usual = math.exp(-sum(totals.values()))
     return HorizonReasons(
         horizon=forecast.horizon,
-        title=tr("Next session")
-        if forecast.horizon == 1
-        else tr("{horizon} sessions ahead", horizon=forecast.horizon),
+        title=horizon_title(forecast.horizon),
         headline=_headline(reasons.ticker, forecast.horizon, totals, report if expected else None),
         now=tr("Nine in ten outcomes: {prices}.", prices=_prices(close, low, high)),
         ordinary=tr(
@@ -255,7 +253,7 @@ def _expected_on(report: ExpectedReport) -> str:
 def _headline(ticker: str, horizon: int, totals: Mapping[str, float], report: ExpectedReport | None) -> str:
     """Say how wide a range is against an ordinary day, and what makes it so."""
     total = sum(totals.values())
-    over = tr("the next session") if horizon == 1 else tr("{horizon} sessions", horizon=horizon)
+    over = tr("the next session") if horizon == 1 else count(horizon, "session")
     if abs(math.expm1(total)) < AS_WIDE:
         said, sign = tr("is about as wide as on an ordinary day of {ticker}", ticker=ticker), 0.0
     else:

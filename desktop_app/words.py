@@ -121,6 +121,11 @@ def side_in_words(side: str) -> str:
     return tr("buy") if side == "buy" else tr("sell")
 
 
+def horizon_title(horizon: int) -> str:
+    """Return what a block on a horizon is headed with: ``Next session``, ``5 sessions ahead``."""
+    return tr("Next session") if horizon == 1 else tr("{horizon} sessions ahead", horizon=horizon)
+
+
 def odds(p_value: float) -> str:
     """Return how improbable a session was: ``1 in 4,000``."""
     if p_value <= 0:
@@ -229,15 +234,10 @@ def _as_of(forecast: PriceForecast, last_session: str) -> str:
 
 
 def _horizon(forecast: PriceForecast, skilled: Collection[int]) -> HorizonWords:
-    title = (
-        tr("Next session")
-        if forecast.horizon == 1
-        else tr("{horizon} sessions ahead", horizon=forecast.horizon)
-    )
     move = forecast.price_at(0.50) / forecast.last_close - 1
     return HorizonWords(
         horizon=forecast.horizon,
-        title=title,
+        title=horizon_title(forecast.horizon),
         until=f"{weekday(forecast.target_session)} {day(forecast.target_session)}",
         median=f"{money(forecast.price_at(0.50))}  ({percent(move, signed=True)})",
         range_50=money_range(forecast.price_at(0.25), forecast.price_at(0.75)),

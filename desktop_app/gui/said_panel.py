@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop_app.gui.tables import label, rule, set_role
 from desktop_app.said_then import Outcome, Past, SaidThen, day_in_words, outcome_in_words
-from desktop_app.words import PriceForecast, count, day, weekday
+from desktop_app.words import PriceForecast, count, day, horizon_title, weekday
 from fusion_model.findings import HORIZONS
 from resources.language import tr
 
@@ -71,7 +71,7 @@ class HorizonBlock(QWidget):
 
     def __init__(self, horizon: int) -> None:
         super().__init__()
-        self._title = tr("Next session") if horizon == 1 else tr("{horizon} sessions ahead", horizon=horizon)
+        self._title = horizon_title(horizon)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(10)

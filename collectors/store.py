@@ -1014,7 +1014,7 @@ def preferred_scorer(db: sqlite3.Connection) -> str | None:
     """Return the scorer whose scores are read, or None without scores.
 
     A FinBERT that has scored every post that any scorer has; else the compact scorer with the most
-    posts; else whichever has the most. Of two with equally many, the later name: a later revision.
+    posts; else whichever has the most. Of two with equally many, the one that scored last.
     """
     counts = count_scores(db)
     if not counts:
@@ -1025,7 +1025,17 @@ def preferred_scorer(db: sqlite3.Connection) -> str | None:
         all_scored = db.execute("SELECT count(DISTINCT post_id) FROM post_sentiment").fetchone()[0]
         complete = complete if all_scored == most else []
     compact = [name for name in counts if name.startswith("compact")]
-    return max(complete or compact or counts, key=lambda name: (counts[name], name))
+    found = complete or compact or list(counts)
+    most = max(counts[name] for name in found)
+    best = [name for name in found if counts[name] == most]
+    return best[0] if len(best) == 1 else max(best, key=lambda name: (_last_score(db, name), name))
+
+
+def _last_score(db: sqlite3.Connection, scorer: str) -> str:
+    row: tuple[str] = db.execute(
+        "SELECT max(scored_at) FROM post_sentiment WHERE scorer = ?", (scorer,)
+    ).fetchone()
+    return row[0]
 
 
 def load_job_runs(db: sqlite3.Connection, job: str | None = None, limit: int = 50) -> list[JobRun]:

@@ -60,7 +60,7 @@ class CompactScorer:
 
     @property
     def name(self) -> str:
-        return f"compact-words-{REVISION}"  # sorts behind compact-vader, its forerunner: see preferred_scorer
+        return f"compact-words-{REVISION}"
 
     def score(self, texts: Sequence[str]) -> FloatArray:
         """Return (n, 3) positive, neutral, negative; a long text is the mean of its pieces by words."""

@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 
 MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
 QUANTISE_COMMAND = "barograph models quantise"
-SUFFIX = "+int8-3"  # of the reference's name: other scores than its own, and than those of "+int8-2"
+# In the scorer's name, between the reference's and the beginning of the graph's checksum.
+VERSION = "+int8-4."
 STAGE = "quantise finbert"
 
 LEAST_AGREEMENT = 0.99
@@ -127,7 +128,8 @@ def build_fast(reference: FinBert, folder: Path, texts: Sequence[str]) -> FastFi
     model = build_graph(reference.model.state_dict(), reference.model.config, ranges)
     onnx.save(model, folder / MODEL_FILE)
     reference.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
-    return _open(folder, reference.name + SUFFIX, reference.columns, reference.layout)
+    name = reference.name + _mark(file_sha256(folder / MODEL_FILE))
+    return _open(folder, name, reference.columns, reference.layout)
 
 
 def input_ranges(reference: FinBert, texts: Sequence[str]) -> Ranges:
@@ -188,9 +190,14 @@ def load_fast_finbert(folder: Path) -> FastFinBert:
         raise _unusable(folder, f"{type(error).__name__}: {error}") from error
     if found != card.sha256:
         raise _unusable(folder, "its files are no longer those that were checked")
-    if not card.name.endswith(SUFFIX):
+    if not card.name.endswith(_mark(found[MODEL_FILE])):
         raise _unusable(folder, "an earlier version of Barograph made it")
     return _open(folder, card.name, card.columns, TokenLayout(**card.layout))
+
+
+def _mark(graph_sha256: str) -> str:
+    """Return the end of a scorer's name: made from other posts, a graph gives other scores."""
+    return VERSION + graph_sha256[:8]
 
 
 def _open(folder: Path, name: str, columns: Sequence[int], layout: TokenLayout) -> FastFinBert:

@@ -20,6 +20,7 @@ from collectors.sentiment.scorer import FloatArray, stored_probabilities
 from collectors.sentiment.scoring import FileScores, choose_scorer, score_new_posts, score_text_file
 
 NOW = "2021-02-01T12:00:00Z"
+LATER = "2021-02-02T12:00:00Z"
 BODIES = [
     "to the moon",
     "[removed]",
@@ -126,7 +127,7 @@ def test_finbert_adds_scores_and_replaces_none(db: sqlite3.Connection, checkpoin
     score_new_posts(db, compact, now=NOW)
     before = scores_of(db)
     assert store.preferred_scorer(db) == compact.name
-    assert score_new_posts(db, finbert, now="2021-02-02T00:00:00Z", batch=3) == 4
+    assert score_new_posts(db, finbert, now=LATER, batch=3) == 4
     after = scores_of(db)
     assert len(after) == 8
     assert set(before) < set(after)
@@ -145,6 +146,14 @@ def test_preferred_scorer_is_finbert_only_where_it_is_complete(db: sqlite3.Conne
     assert store.preferred_scorer(db) == "compact-2"
     save("finbert-a@1", 2, 4)
     assert store.preferred_scorer(db) == "finbert-a@1"
+
+
+def test_preferred_of_two_finberts_with_all_posts_is_the_one_that_scored_last(
+    db: sqlite3.Connection,
+) -> None:
+    for scorer, at in (("finbert-a@1+int8-4.ffffffff", NOW), ("finbert-a@1+int8-4.00000000", LATER)):
+        store.save_sentiment(db, [PostSentiment(f"p{n}", scorer, 0.5, 0.25, 0.25, at) for n in (0, 2)])
+    assert store.preferred_scorer(db) == "finbert-a@1+int8-4.00000000"
 
 
 def test_chosen_scorer_is_finbert_where_it_is_installed(checkpoint: Path, tmp_path: Path) -> None:

@@ -209,7 +209,14 @@ def compare_labels(headlines: Path, folder: Path) -> None:
         bar(f"labels of the fast path, {name}", f"{agreement:.2%}", f">= {wanted:.0%}", agreement >= wanted)
 
 
-def train(folder: Path, texts: Sequence[str], labels: np.ndarray, epochs: int = 6, batch: int = 64) -> None:
+def train(
+    folder: Path,
+    texts: Sequence[str],
+    labels: np.ndarray,
+    epochs: int = 6,
+    batch: int = 64,
+    rate: float = 5e-4,
+) -> None:
     import torch
     from transformers import AutoTokenizer, BertForSequenceClassification
 
@@ -217,7 +224,7 @@ def train(folder: Path, texts: Sequence[str], labels: np.ndarray, epochs: int = 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = BertForSequenceClassification.from_pretrained(folder).train()
     columns = torch.tensor([FINBERT_LABELS.index(LABELS[label]) for label in labels])
-    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-4)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate)
     order = np.random.default_rng(SEED)
     for _ in range(epochs):
         for rows in np.array_split(order.permutation(len(texts)), len(texts) // batch):

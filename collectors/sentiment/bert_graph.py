@@ -230,6 +230,11 @@ def _scale_of(low: float, high: float) -> tuple[NDArray[np.float32], NDArray[np.
 
 
 def _matrix_in_8_bits(weight: Column) -> tuple[Column, NDArray[np.int8]]:
-    """Return the step of each column, and the matrix in steps."""
-    steps = np.maximum(abs(weight).max(axis=0), LEAST_RANGE) / 127
+    """Return the step of each column, and the matrix in steps, of two neighbouring rows at most 128 together.
+
+    A processor without VNNI adds the products of two neighbours in 16 bits, and cuts off what is too large:
+    255 * 128 is not, so that every processor gets the same sums.
+    """
+    together = abs(weight[::2] + weight[1::2]).max(axis=0)
+    steps = np.maximum(np.maximum(abs(weight).max(axis=0), together), LEAST_RANGE) / 127
     return steps, np.rint(weight / steps).astype(np.int8)

@@ -13,6 +13,7 @@ import pytest
 
 from collectors.errors import BadInput, ConfigurationError
 from collectors.sentiment import bert_graph, finbert_fast
+from collectors.sentiment.bert_graph import PARTS
 from collectors.sentiment.finbert import FinBert, load_finbert
 from collectors.sentiment.finbert_fast import (
     FastFinBert,
@@ -84,6 +85,20 @@ def test_company_does_not_change_a_stored_score(fast: FastFinBert) -> None:
     together = stored_probabilities(fast.score(some))
     alone = stored_probabilities(np.concatenate([fast.score([text]) for text in some]))
     np.testing.assert_array_equal(together, alone)
+
+
+def test_products_fit_into_16_bits_two_by_two(fast: FastFinBert, tmp_path: Path, reference: FinBert) -> None:
+    """Else a processor without VNNI cuts them off, and gives other scores than one that has it."""
+    import onnx
+    from onnx import numpy_helper
+
+    build_fast(reference, tmp_path, texts(80)[40:])
+    constants = map(numpy_helper.to_array, onnx.load(tmp_path / "model.onnx").graph.initializer)
+    matrices = [array.astype(int) for array in constants if array.dtype == np.int8 and array.ndim == 2]
+    assert len(matrices) == 2 * (5 + PARTS)  # query, key, value, output, narrow and the parts of wide
+    for matrix in matrices:
+        assert abs(matrix).max() > 60
+        assert abs(matrix[::2] + matrix[1::2]).max() * 255 < 2**15
 
 
 def test_ranges_are_those_of_what_each_matrix_is_given(reference: FinBert) -> None:

@@ -11,11 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collectors.sentiment.scorer import FloatArray
-
-TokenArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +31,10 @@ class BertScorer(ABC):
     Each core computes batches of its own: several cores on one batch of this size wait for each other.
     """
 
-    # Padded tokens per batch, measured: docs/sentiment.md. A text longer than that is a batch of its own.
+    # Tokens per batch, measured: docs/sentiment.md. A text longer than that is a batch of its own.
     batch_tokens = 256
+    batch_lengths: int | None = None  # without padding a batch holds at most so many different lengths
     workers = os.cpu_count()
-    equal_lengths = False  # a batch holds texts of one length, without padding
 
     def __init__(self, name: str, columns: Sequence[int], layout: TokenLayout) -> None:
         self._name = name
@@ -53,8 +50,8 @@ class BertScorer(ABC):
         """Return the tokens of each text, without those around it."""
 
     @abstractmethod
-    def _logits(self, tokens: TokenArray, lengths: TokenArray) -> FloatArray:
-        """Return (n, 3) in the model's own order for padded tokens (n, longest)."""
+    def logits_of(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
+        """Return (n, 3) in the model's own order for one batch of pieces, longest first."""
 
     def _one_thread_each(self) -> AbstractContextManager[None]:
         """Return a context in which a batch is computed by the one thread that asks for it."""
@@ -76,7 +73,7 @@ class BertScorer(ABC):
 
         lengths = [len(piece) for piece in pieces]
         with self._one_thread_each(), ThreadPoolExecutor(self.workers) as cores:
-            list(cores.map(forward, batches(lengths, self.batch_tokens, equal=self.equal_lengths)))
+            list(cores.map(forward, batches(lengths, self.batch_tokens, self.batch_lengths)))
         weights = np.array([[len(piece)] for piece in pieces], float)
         total, weight = np.zeros((len(texts), 3)), np.zeros((len(texts), 1))
         np.add.at(total, owners, scores * weights)
@@ -95,14 +92,6 @@ class BertScorer(ABC):
                 pieces.append([self.layout.first, *tokens[start : start + size], self.layout.last])
         return owners, pieces
 
-    def logits_of(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
-        """Return (n, 3) in the model's own order for one batch of pieces."""
-        lengths = np.array([len(piece) for piece in pieces])
-        tokens = np.full((len(pieces), lengths.max()), self.layout.padding)
-        for row, piece in enumerate(pieces):
-            tokens[row, : len(piece)] = piece
-        return self._logits(tokens, lengths)
-
     def _forward(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
         logits = self.logits_of(pieces)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -110,17 +99,22 @@ class BertScorer(ABC):
         return answer
 
 
-def batches(lengths: Sequence[int], batch_tokens: int, *, equal: bool = False) -> Iterator[list[int]]:
+def batches(
+    lengths: Sequence[int], batch_tokens: int, most_lengths: int | None = None
+) -> Iterator[list[int]]:
     """Yield row numbers, longest first, so that a batch holds neighbours in length and little padding.
 
-    With ``equal`` a batch holds rows of one length, and no padding.
+    With ``most_lengths`` there is no padding to count, and a batch holds at most so many different lengths.
     """
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        longest = lengths[batch[0]] if batch else lengths[row]
-        if longest * (len(batch) + 1) > batch_tokens or (equal and lengths[row] != longest):
-            if batch:
-                yield batch
+        held = [lengths[k] for k in (*batch, row)]
+        if most_lengths is None:
+            full = held[0] * len(held) > batch_tokens
+        else:
+            full = sum(held) > batch_tokens or len(set(held)) > most_lengths
+        if batch and full:
+            yield batch
             batch = []
         batch.append(row)
     if batch:

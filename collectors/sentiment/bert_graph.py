@@ -3,14 +3,16 @@
 Built node by node from the weights: torch's own export took 42 s and a further package where this takes none.
 Operators with the domain com.microsoft are onnxruntime's own, described in
 https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md. Three choices are measured
-(docs/sentiment.md): Add and LayerNormalization, not their fused form; attention without a mask, so that the
-texts of a batch have one length; and of the last layer the first token alone, which is all that is read.
+(docs/sentiment.md): Add and LayerNormalization, not their fused form; the tokens of all texts of a batch lie
+one after the other without padding, and only attention is computed apart, for the texts of each length; and
+of the last layer the first token alone, which is all that is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ FUSED = "com.microsoft"
 OPSET, FUSED_OPSET, IR_VERSION = 17, 1, 8
 
 ENCODER = "bert.encoder.layer."
+LENGTHS = 8  # the texts of a batch have at most so many different ones
 LEAST_RANGE = 1e-5  # of an input that was always 0
 PARTS = 4  # of the wide layer: more parts are smaller products, and no faster
 EVENED = 0.85  # how much of the unevenness of the input columns goes over to the weights
@@ -31,7 +34,7 @@ Ranges = Mapping[str, tuple[Column, Column]]
 
 
 def build_graph(weights: Mapping[str, Any], config: Any, ranges: Ranges | None = None) -> Any:
-    """Return the model: input_ids (batch, tokens) in, logits (batch, 3) out; 8 bits where ranges are given.
+    """Return the model: ``graph_inputs`` in, logits (texts, 3) out; 8 bits where ranges are given.
 
     ``weights`` is the state_dict of transformers' BertForSequenceClassification, ``config`` its config.
     The scales of the 8 bits are constants: a text gets the same answer in any batch.
@@ -42,17 +45,36 @@ def build_graph(weights: Mapping[str, Any], config: Any, ranges: Ranges | None =
     hidden = graph.embeddings()
     for layer in range(config.num_hidden_layers - 1):
         hidden = graph.layer(hidden, hidden, f"{ENCODER}{layer}.")
-    first = graph.first_token(hidden)
+    first = graph.first_tokens(hidden)
     logits = graph.head(graph.layer(first, hidden, f"{ENCODER}{config.num_hidden_layers - 1}."))
-    made = helper.make_graph(
-        graph.nodes,
-        "bert",
-        [helper.make_tensor_value_info("input_ids", TensorProto.INT32, ["batch", "tokens"])],
-        [helper.make_tensor_value_info(logits, TensorProto.FLOAT, ["batch", config.num_labels])],
-        graph.constants,
-    )
+    given = [
+        helper.make_tensor_value_info("input_ids", TensorProto.INT32, [1, "tokens"]),
+        helper.make_tensor_value_info("places", TensorProto.INT32, [1, "tokens"]),
+        helper.make_tensor_value_info("firsts", TensorProto.INT64, ["texts"]),
+        helper.make_tensor_value_info("groups", TensorProto.INT64, [LENGTHS, 2]),
+    ]
+    answer = helper.make_tensor_value_info(logits, TensorProto.FLOAT, ["texts", config.num_labels])
+    made = helper.make_graph(graph.nodes, "bert", given, [answer], graph.constants)
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, FUSED_OPSET)]
     return helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION)
+
+
+def graph_inputs(pieces: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:
+    """Return what the graph is given for texts of which those of one length follow each other.
+
+    ``input_ids`` and ``places``, (1, tokens): all texts one after the other; ``firsts``, (texts,): where each
+    begins; ``groups``, (8, 2): how many texts of which length follow each other. More lengths: IndexError.
+    """
+    lengths = [len(piece) for piece in pieces]
+    groups = np.tile([0, 1], (LENGTHS, 1))
+    for row, (length, same) in enumerate(groupby(lengths)):
+        groups[row] = len(list(same)), length
+    return {
+        "input_ids": np.array([[*chain(*pieces)]], np.int32),
+        "places": np.array([[*chain(*map(range, lengths))]], np.int32),
+        "firsts": np.cumsum([0, *lengths[:-1]]),
+        "groups": groups,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,41 +95,77 @@ class _Graph:
         self._weights = weights
         self._heads, self._epsilon = config.num_attention_heads, config.layer_norm_eps
         self._ranges = ranges
+        self._shapes = self._read_groups(config.hidden_size)
 
     def embeddings(self) -> str:
-        """Words, places and the first token type, then a norm."""
+        """Words, places and the first token type, then a norm: (tokens, hidden)."""
         at = "bert.embeddings."
         places = self._array(at + "position_embeddings.weight")
         places = places + self._array(at + "token_type_embeddings.weight")[0]
         words = self._constant(at + "words", self._array(at + "word_embeddings.weight"))
         inputs = ["input_ids", "", words, self._constant(at + "places", places), "", *self._norm(at)]
         outputs = ("embedded", "unused")
-        return self._node("EmbedLayerNormalization", inputs, outputs, FUSED, epsilon=self._epsilon)
+        self._node("EmbedLayerNormalization", [*inputs, "", "places"], outputs, FUSED, epsilon=self._epsilon)
+        return self._node("Squeeze", ["embedded", self._constant("batch_axis", np.array([0]))], ("tokens",))
 
     def layer(self, asking: str, hidden: str, at: str) -> str:
         """Attention of some tokens to all, and feed-forward; each is added to what came in, then a norm."""
         own = at + "attention.self."
         query, others = own + "query", [own + "key", own + "value"]
         if asking == hidden:
-            inputs = self._multiply(hidden, [query, *others])
+            asked, *known = map(self._by_length, self._multiply(hidden, [query, *others]))
         else:
-            inputs = self._multiply(asking, [query]) + self._multiply(hidden, others)
-        seen = self._node("MultiHeadAttention", inputs, (at + "seen",), FUSED, num_heads=self._heads)
+            asked = self._one_each(*self._multiply(asking, [query]))
+            known = [self._by_length(product) for product in self._multiply(hidden, others)]
+        seen = self._attention(at + "seen", asked, *known)
         (mixture,) = self._multiply(seen, [at + "attention.output.dense"])
         mixed = self._add_and_norm(mixture, asking, at + "attention.output.")
         return self._add_and_norm(self._feed_forward(mixed, at), mixed, at + "output.")
 
-    def first_token(self, hidden: str) -> str:
-        """The first token of each text, (batch, 1, hidden)."""
-        return self._node(
-            "Gather", [hidden, self._constant("first_place", np.array([0]))], ("first",), axis=1
-        )
+    def first_tokens(self, hidden: str) -> str:
+        """The first token of each text, (texts, hidden)."""
+        return self._node("Gather", [hidden, "firsts"], ("first_tokens",))
 
     def head(self, first: str) -> str:
         """The pooled first token, and the labels."""
-        flat = self._node("Squeeze", [first, self._constant("token_axis", np.array([1]))], ("flat",))
-        pooled = self._gemm(flat, "bert.pooler.dense.", "pooled")
+        pooled = self._gemm(first, "bert.pooler.dense.", "pooled")
         return self._gemm(self._node("Tanh", [pooled], ("squashed",)), "classifier.", "logits")
+
+    def _read_groups(self, hidden_size: int) -> list[str]:
+        """The shape (texts, length, hidden) of each group, and how many tokens and texts it has."""
+        self._node("ReduceProd", ["groups"], ("group_tokens",), axes=[1], keepdims=0)
+        column = self._constant("texts_column", np.array(0))
+        self._node("Gather", ["groups", column], ("group_texts",), axis=1)
+        sizes = self._constant("hidden_sizes", np.full((LENGTHS, 1), hidden_size))
+        self._node("Concat", ["groups", sizes], ("group_shapes",), axis=1)
+        self._node("Reshape", ["group_shapes", self._constant("one_axis", np.array([-1]))], ("shape_list",))
+        return self._split(["shape_list"], "shape")
+
+    def _by_length(self, given: str) -> list[str]:
+        """The rows (tokens, hidden) of each group apart, (texts, length, hidden)."""
+        parts = self._split([given, "group_tokens"], given)
+        pairs = zip(parts, self._shapes, strict=True)
+        return [self._node("Reshape", [part, shape], (part + ".texts",)) for part, shape in pairs]
+
+    def _one_each(self, given: str) -> list[str]:
+        """The one row a text (texts, hidden) of each group apart, (texts, 1, hidden)."""
+        axis = self._constant(given + ".axis", np.array([1]))
+        rows = self._node("Unsqueeze", [given, axis], (given + ".rows",))
+        return self._split([rows, "group_texts"], given)
+
+    def _split(self, inputs: Sequence[str], name: str) -> list[str]:
+        parts = [f"{name}.{group}" for group in range(LENGTHS)]
+        self._node("Split", inputs, tuple(parts), axis=0)
+        return parts
+
+    def _attention(self, name: str, *asked_keys_values: list[str]) -> str:
+        """Each group's attention for itself, and all rows one after the other again."""
+        parts = []
+        for group, inputs in enumerate(zip(*asked_keys_values, strict=True)):
+            part = f"{name}.{group}"
+            self._node("MultiHeadAttention", inputs, (part,), FUSED, num_heads=self._heads)
+            parts.append(self._node("Flatten", [part], (part + ".rows",), axis=2))
+        return self._node("Concat", parts, (name,), axis=0)
 
     def _multiply(self, given: str, matrices: Sequence[str]) -> list[str]:
         """The products of one input with each of some matrices, their biases added."""

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from collectors.errors import BadInput, ConfigurationError
-from collectors.sentiment.bert import BertScorer, TokenArray, TokenLayout
+from collectors.sentiment.bert import BertScorer, TokenLayout
 from collectors.sentiment.scorer import LABELS, FloatArray
 
 logger = logging.getLogger(__name__)
@@ -78,10 +78,14 @@ class FinBert(BertScorer):
         finally:
             torch.set_num_threads(threads)
 
-    def _logits(self, tokens: TokenArray, lengths: TokenArray) -> FloatArray:
+    def logits_of(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
         import torch
 
-        mask = (np.arange(tokens.shape[1])[None, :] < lengths[:, None]).astype(np.int64)
+        tokens = np.full((len(pieces), max(map(len, pieces))), self.layout.padding)
+        mask = np.zeros_like(tokens)
+        for row, piece in enumerate(pieces):
+            tokens[row, : len(piece)] = piece
+            mask[row, : len(piece)] = 1
         with torch.inference_mode():
             logits = self.model(
                 input_ids=torch.from_numpy(tokens), attention_mask=torch.from_numpy(mask)

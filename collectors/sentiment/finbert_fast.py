@@ -14,12 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from collectors.errors import BadInput, ConfigurationError
 from collectors.progress import Progress, silent
-from collectors.sentiment.bert import BertScorer, TokenArray, TokenLayout
-from collectors.sentiment.bert_graph import ENCODER, Ranges, build_graph
+from collectors.sentiment.bert import BertScorer, TokenLayout
+from collectors.sentiment.bert_graph import ENCODER, LENGTHS, Ranges, build_graph, graph_inputs
 from collectors.sentiment.finbert import FinBert, file_sha256, load_finbert
 from collectors.sentiment.installed import CARD_FILE, FAST_FOLDER, FOLDER
 from collectors.sentiment.scorer import FloatArray, label_of
@@ -50,9 +48,9 @@ class Card:
 
 
 class FastFinBert(BertScorer):
-    """FinBERT's graph in onnxruntime, in batches of texts of one length: its attention knows no padding."""
+    """FinBERT's graph in onnxruntime, in batches without padding."""
 
-    equal_lengths = True
+    batch_lengths = LENGTHS
 
     def __init__(
         self, name: str, session: Any, tokenizer: Any, columns: Sequence[int], layout: TokenLayout
@@ -64,8 +62,8 @@ class FastFinBert(BertScorer):
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         return [found.ids for found in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
-    def _logits(self, tokens: TokenArray, _lengths: TokenArray) -> FloatArray:
-        logits = self._session.run(["logits"], {"input_ids": tokens.astype(np.int32)})[0]
+    def logits_of(self, pieces: Sequence[Sequence[int]]) -> FloatArray:
+        logits = self._session.run(["logits"], graph_inputs(pieces))[0]
         answer: FloatArray = logits.astype(float)
         return answer
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from collectors.errors import BadInput, ConfigurationError
+from collectors.sentiment.bert import batches
 from collectors.sentiment.finbert import ORIGIN_FILE, REVISION, FinBert, file_checksums, load_finbert
 from collectors.sentiment.scorer import stored_probabilities
 
@@ -178,3 +179,17 @@ def test_other_files_than_those_fetched_never_bear_the_revision(checkpoint: Path
     (folder / ORIGIN_FILE).write_text(json.dumps(origin))
     with pytest.raises(BadInput, match="no longer those that were fetched"):
         load_finbert(folder)
+
+
+@pytest.mark.parametrize(
+    ("most_lengths", "expected"),
+    [
+        (None, [[1], [2, 4], [0, 3], [5]]),  # 4, 3 and 1 would be 12 with padding
+        (8, [[1], [2, 4], [0, 3, 5]]),
+        (2, [[1], [2, 4], [0, 3], [5]]),
+        (1, [[1], [2, 4], [0], [3], [5]]),
+    ],
+)
+def test_batches_hold_at_most_so_many_tokens(most_lengths: int | None, expected: list[list[int]]) -> None:
+    lengths = [4, 20, 5, 3, 5, 1]
+    assert list(batches(lengths, 10, most_lengths)) == expected

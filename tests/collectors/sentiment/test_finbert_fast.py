@@ -13,7 +13,8 @@ import pytest
 
 from collectors.errors import BadInput, ConfigurationError
 from collectors.sentiment import bert_graph, finbert_fast
-from collectors.sentiment.bert_graph import PARTS
+from collectors.sentiment.bert import batches
+from collectors.sentiment.bert_graph import LENGTHS, PARTS, graph_inputs
 from collectors.sentiment.finbert import FinBert, load_finbert
 from collectors.sentiment.finbert_fast import (
     FastFinBert,
@@ -82,9 +83,29 @@ def test_one_column_of_large_numbers_does_not_spoil_the_others(
 
 def test_company_does_not_change_a_stored_score(fast: FastFinBert) -> None:
     some = [text for text in texts(20) for text in (text, text.replace("apple", "bank"))]  # of equal lengths
+    lengths = [len(piece) for piece in fast.pieces(some)[1]]
+    held = [{lengths[row] for row in rows} for rows in batches(lengths, fast.batch_tokens, LENGTHS)]
+    assert max(map(len, held)) > 4
     together = stored_probabilities(fast.score(some))
     alone = stored_probabilities(np.concatenate([fast.score([text]) for text in some]))
     np.testing.assert_array_equal(together, alone)
+
+
+def test_a_batch_may_hold_as_many_lengths_as_the_graph_takes(fast: FastFinBert) -> None:
+    pieces = fast.pieces([" ".join(WORDS[:count]) for count in range(LENGTHS, 0, -1)])[1]
+    assert len({len(piece) for piece in pieces}) == LENGTHS
+    alone = np.concatenate([fast.logits_of([piece]) for piece in pieces])
+    np.testing.assert_allclose(fast.logits_of(pieces), alone, atol=1e-6)
+    with pytest.raises(IndexError):
+        fast.logits_of([*pieces, pieces[0]])
+
+
+def test_graph_is_given_the_texts_one_after_the_other() -> None:
+    given = graph_inputs([[2, 8, 3], [2, 9, 3], [2, 3]])
+    assert given["input_ids"].tolist() == [[2, 8, 3, 2, 9, 3, 2, 3]]
+    assert given["places"].tolist() == [[0, 1, 2, 0, 1, 2, 0, 1]]
+    assert given["firsts"].tolist() == [0, 3, 6]
+    assert given["groups"].tolist() == [[2, 3], [1, 2], *[[0, 1]] * (LENGTHS - 2)]
 
 
 def test_products_fit_into_16_bits_two_by_two(fast: FastFinBert, tmp_path: Path, reference: FinBert) -> None:

@@ -208,6 +208,16 @@ def _of_shortened_series(db: sqlite3.Connection) -> Iterator[Complaint]:
 
 
 def _of_posts(db: sqlite3.Connection, models: Path) -> Iterator[Complaint]:
+    from collectors.sentiment.installed import FAST_FOLDER, fast_scorer_name, is_outdated
+
+    if (fast := fast_scorer_name(models)) and is_outdated(fast):
+        yield Complaint(
+            "scores",
+            f"The fast FinBERT ({fast}) is of an earlier version of Barograph; no post is scored until it is "
+            "made again.",
+            f"barograph models quantise, or remove {models / FAST_FOLDER}",
+        )
+        return
     scorer = _scorer_in_use(db, models)
     unscored = _scorable_posts_without(db, scorer)
     if unscored:

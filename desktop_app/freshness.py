@@ -12,7 +12,7 @@ from collectors.backups import FOLDER as BACKUPS
 from collectors.backups import backups_of, day_of
 from collectors.locks import SCHEDULE, holder_of
 from collectors.records import JobRun, PriceFlag
-from collectors.sentiment.installed import fast_scorer_name, has_finbert
+from collectors.sentiment.installed import fast_scorer_name, has_finbert, is_outdated
 from collectors.store import (
     SourceCoverage,
     load_coverage,
@@ -184,6 +184,17 @@ def _sentiment_model(models: Path) -> SourceRow:
     """Return who reads the posts: FinBERT where it was fetched, else the embedded scorer."""
     fast = fast_scorer_name(models)
     there = bool(fast) or has_finbert(models)
+    state, advice = "fresh", ""
+    if not there:
+        state = "missing"
+        advice = tr(
+            "Press Fetch FinBERT (438 MB): it reads posts better. Until then the compact scorer works."
+        )
+    elif fast and is_outdated(fast):
+        state = "stale"
+        advice = tr(
+            "An earlier version made it; until `barograph models quantise` has run again, no post is read."
+        )
     return SourceRow(
         title=SENTIMENT_MODEL,
         content=(tr("FinBERT, in 8 bits") if fast else tr("FinBERT"))
@@ -192,10 +203,8 @@ def _sentiment_model(models: Path) -> SourceRow:
         names=fast or "",
         newest="–",
         age="–",
-        state="fresh" if there else "missing",
-        advice=""
-        if there
-        else tr("Press Fetch FinBERT (438 MB): it reads posts better. Until then the compact scorer works."),
+        state=state,
+        advice=advice,
     )
 
 

@@ -19,15 +19,13 @@ from collectors.progress import Progress, silent
 from collectors.sentiment.bert import BertScorer, TokenLayout
 from collectors.sentiment.bert_graph import ENCODER, LENGTHS, Ranges, build_graph, graph_inputs
 from collectors.sentiment.finbert import FinBert, file_sha256, load_finbert
-from collectors.sentiment.installed import CARD_FILE, FAST_FOLDER, FOLDER
+from collectors.sentiment.installed import CARD_FILE, FAST_FOLDER, FAST_VERSION, FOLDER
 from collectors.sentiment.scorer import FloatArray, label_of
 
 logger = logging.getLogger(__name__)
 
 MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
 QUANTISE_COMMAND = "barograph models quantise"
-# In the scorer's name, between the reference's and the beginning of the graph's checksum.
-VERSION = "+int8-4."
 STAGE = "quantise finbert"
 
 LEAST_AGREEMENT = 0.99
@@ -195,7 +193,7 @@ def load_fast_finbert(folder: Path) -> FastFinBert:
 
 def _mark(graph_sha256: str) -> str:
     """Return the end of a scorer's name: made from other posts, a graph gives other scores."""
-    return VERSION + graph_sha256[:8]
+    return FAST_VERSION + graph_sha256[:8]
 
 
 def _open(folder: Path, name: str, columns: Sequence[int], layout: TokenLayout) -> FastFinBert:

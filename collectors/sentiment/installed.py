@@ -7,6 +7,8 @@ from pathlib import Path
 
 FOLDER, FAST_FOLDER = "finbert", "finbert-fast"  # inside the models folder
 CARD_FILE = "fast.json"
+# In the fast FinBERT's name, between the reference's and the beginning of the graph's checksum.
+FAST_VERSION = "+int8-4."
 
 
 def has_finbert(models_dir: Path) -> bool:
@@ -21,3 +23,8 @@ def fast_scorer_name(models_dir: Path) -> str | None:
     except (OSError, ValueError, KeyError):
         return None
     return name
+
+
+def is_outdated(fast_name: str) -> bool:
+    """Return whether an earlier version made the fast FinBERT of this name: nothing reads posts by it."""
+    return FAST_VERSION not in fast_name

@@ -17,7 +17,7 @@ from collectors.locks import SCHEDULE, holding
 from collectors.market_calendar import session_close
 from collectors.records import EarningsAnnouncement, JobRun, MacroObservation, Post, PostMention, PriceFlag
 from collectors.sentiment.compact import CompactScorer
-from collectors.sentiment.installed import FOLDER
+from collectors.sentiment.installed import CARD_FILE, FAST_FOLDER, FOLDER
 from collectors.sentiment.scoring import score_new_posts
 from collectors.store import save_earnings, save_flags, save_job_run, save_macro, save_posts, save_price_bars
 from desktop_app.doctor import Complaint, examine
@@ -217,9 +217,20 @@ def test_posts_are_to_be_scored_again_once_finbert_is_there(home: Path) -> None:
 
 
 def test_posts_are_to_be_scored_again_once_finbert_is_fast(home: Path) -> None:
-    (home / "models" / "finbert-fast").mkdir()
-    (home / "models" / "finbert-fast" / "fast.json").write_text('{"name": "finbert-x@1+int8"}')
-    assert only(home).sentence == "1 post has no score by finbert-x@1+int8."
+    (home / "models" / FAST_FOLDER).mkdir()
+    (home / "models" / FAST_FOLDER / CARD_FILE).write_text('{"name": "finbert-x@1+int8-4.12345678"}')
+    assert only(home).sentence == "1 post has no score by finbert-x@1+int8-4.12345678."
+
+
+def test_a_fast_finbert_of_an_earlier_version_is_told_before_its_posts(home: Path) -> None:
+    (home / "models" / FAST_FOLDER).mkdir()
+    (home / "models" / FAST_FOLDER / CARD_FILE).write_text('{"name": "finbert-x@1+int8-3"}')
+    complaint = only(home)
+    assert complaint.sentence == (
+        "The fast FinBERT (finbert-x@1+int8-3) is of an earlier version of Barograph; "
+        "no post is scored until it is made again."
+    )
+    assert complaint.mend.startswith("barograph models quantise, or remove ")
 
 
 def test_a_model_that_learned_another_scorer_is_told(home: Path) -> None:

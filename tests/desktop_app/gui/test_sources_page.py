@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from collectors.locks import SCHEDULE, holding
 from collectors.records import JobRun, PriceFlag
+from collectors.sentiment.installed import CARD_FILE, FAST_FOLDER
 from collectors.store import save_flags, save_job_run
 from desktop_app.gui.main_window import MainWindow
 from desktop_app.gui.sources_page import SourcesPage
@@ -73,6 +74,22 @@ def test_without_a_schedule_no_next_run_is_promised_and_finbert_is_offered(
     assert row(page, "Sentiment model")["Stored"] == "compact scorer, embedded"
     assert row(page, "Backups")["Stored"] == "none yet"
     assert page.fetch.isVisible()
+
+
+def test_a_fast_finbert_of_an_earlier_version_is_told_with_what_to_do(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path
+) -> None:
+    home = fill_home(tmp_path / "home")
+    card = home / "models" / FAST_FOLDER / CARD_FILE
+    card.parent.mkdir(parents=True)
+    card.write_text('{"name": "finbert-x@1+int8-4.12345678"}')
+    page = opened(qtbot, open_window(home, script(tmp_path, EXAMINES)))
+    assert row(page, "Sentiment model")["What to do"] == ""
+    card.write_text('{"name": "finbert-x@1+int8-3"}')
+    with qtbot.waitSignal(page.completed, timeout=5000):
+        page.read_again()
+    assert "`barograph models quantise`" in row(page, "Sentiment model")["What to do"]
+    assert not page.fetch.isVisible()
 
 
 def test_the_doctor_is_a_part_of_the_page(qtbot: QtBot, open_window: OpenWindow, tmp_path: Path) -> None:

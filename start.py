@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> int:
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         print(f"Barograph needs Python 3.11 to 3.13; this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is not kept would be compiled by every command
     if arguments[:1] == ["check"]:
         install("test")
         return check()
@@ -55,7 +56,9 @@ def install(extra: str) -> None:
         venv.create(ENVIRONMENT, with_pip=True)
     print("Installing Barograph; the first time downloads several hundred MB", file=sys.stderr, flush=True)
     target = f"{ROOT}[{extra}]" if extra else str(ROOT)
-    subprocess.run([str(PYTHON), "-m", "pip", "install", "--quiet", "--editable", target], check=True)
+    # To compile every module in advance takes longer than all the rest; what is used is compiled at first.
+    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-compile", "--editable", target]
+    subprocess.run(command, check=True)
     mark.write_text(wanted)
 
 

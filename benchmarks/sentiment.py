@@ -87,12 +87,14 @@ def compare_speed(texts: Sequence[str], corpus: Sequence[str], folder: Path) -> 
     from collectors.sentiment.finbert import load_finbert
     from collectors.sentiment.finbert_fast import build_fast
 
-    base, fast_folder = folder / "base", folder / "fast"
+    base, fast_folder, exact_folder = folder / "base", folder / "fast", folder / "exact"
     save_random_bert(base, corpus, BASE_VOCABULARY)
     reference = load_finbert(base)
     fast_folder.mkdir()
     # Random weights have random labels: the ranges need not be those of posts that are timed.
     fast = build_fast(reference, fast_folder, corpus[:40])
+    exact_folder.mkdir()
+    exact = build_fast(reference, exact_folder, [])
     theirs = pipeline("text-classification", str(base), tokenizer=reference.tokenizer, truncation=True)
     tokens = [len(piece) for piece in reference.pieces(texts)[1]]
     print(f"{len(texts)} posts, {np.mean(tokens):.0f} tokens a piece on average, the longest {max(tokens)}")
@@ -113,12 +115,13 @@ def compare_speed(texts: Sequence[str], corpus: Sequence[str], folder: Path) -> 
 
     times, waiting = [], []
     for part in np.array_split(np.array(texts, object), ROUNDS):
-        ours = (reference.score, fast.score, *map(ours_on_one_thread, (reference, fast)))
+        ours = (reference.score, fast.score, *map(ours_on_one_thread, (reference, fast, exact)))
         paths = (theirs_on_one_thread, *ours)
         times.append([seconds(path, part.tolist()) / len(part) for path in paths])
         some = part[::MORE_THREADS_EVERY].tolist()
         waiting.append(seconds(theirs, some) / seconds(theirs_on_one_thread, some))
-    print("posts/s of one core by round: pipeline on one thread, reference, fast, both on one thread")
+    print("posts/s of one core by round: pipeline on one thread, reference, fast;")
+    print("on one thread reference, fast, and the fast path's graph in 32 bits")
     print(np.round(1 / np.array(times), 1).tolist())
     for column, (name, wanted) in enumerate((("reference", 1.5), ("fast", 8.0)), start=1):
         all_threads = waiting * np.array([row[0] / row[column] for row in times])

@@ -108,7 +108,7 @@ def test_graph_is_given_the_texts_one_after_the_other() -> None:
     assert given["groups"].tolist() == [[2, 3], [1, 2], *[[0, 1]] * (LENGTHS - 2)]
 
 
-def test_products_fit_into_16_bits_two_by_two(fast: FastFinBert, tmp_path: Path, reference: FinBert) -> None:
+def test_products_fit_into_16_bits_two_by_two(reference: FinBert, tmp_path: Path) -> None:
     """Else a processor without VNNI cuts them off, and gives other scores than one that has it."""
     import onnx
     from onnx import numpy_helper
